@@ -1,0 +1,193 @@
+// Builds dist/: the entry points bundled as ES modules that share chunks, and the declarations in dist/types.
+// All outputs lie side by side, so that `new URL('./digest-worker.js', import.meta.url)` holds in whichever chunk it ends.
+// A build is made in a folder of its own and renamed to dist/ when it is whole; two builds at once are both whole.
+
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, relative } from 'node:path';
+import * as esbuild from 'esbuild';
+import { DIST, digestInputs, makeStamp, ROOT } from './build-stamp.mjs';
+
+/** Whether an entry point that is not written yet is passed over with a notice. */
+const PASS_OVER_MISSING_ENTRIES = true;
+
+/** Output name → source. */
+const ENTRIES = {
+  main: 'src/cli/main.ts',
+  index: 'src/index.ts',
+  boot: 'src/boot.ts',
+  'digest-worker': 'src/system/digest-worker.ts',
+};
+
+/** What a start with nothing to do loads; of packages, only these may be in it (the others come by `await import()`). */
+const START_ENTRIES = ['main', 'boot', 'digest-worker'];
+const EAGER_PACKAGES = ['semver'];
+
+const BANNER = `import { createRequire as prepatchRequire } from 'node:module';
+const require = prepatchRequire(import.meta.url);`;
+
+try {
+  await build();
+} catch (error) {
+  console.error(`build: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+
+async function build() {
+  const entries = presentEntries();
+  // Before the sources are read: if one changes meanwhile, the stamp is the older one and the next start builds again.
+  const inputs = digestInputs();
+  mkdirSync(join(ROOT, '.cache'), { recursive: true });
+  const folder = mkdtempSync(join(ROOT, '.cache', 'build-'));
+  chmodSync(folder, 0o755);
+  try {
+    const metafile = await bundle(entries, folder);
+    refuseHeavyStart(metafile, folder);
+    writeFileSync(join(folder, 'THIRD-PARTY-NOTICES.txt'), noticesOf(metafile));
+    declare(folder);
+    const stamp = makeStamp(inputs);
+    writeFileSync(join(folder, stamp.name), stamp.text);
+    install(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function presentEntries() {
+  const missing = Object.values(ENTRIES).filter((source) => !existsSync(join(ROOT, source)));
+  if (missing.length > 0 && !PASS_OVER_MISSING_ENTRIES) throw new Error(`${missing.join(', ')} is missing`);
+  for (const source of missing) console.error(`build: ${source} is not there; passed over`);
+  return Object.fromEntries(Object.entries(ENTRIES).filter(([, source]) => !missing.includes(source)));
+}
+
+async function bundle(entries, folder) {
+  const { metafile } = await esbuild.build({
+    absWorkingDir: ROOT,
+    entryPoints: Object.entries(entries).map(([out, source]) => ({ out, in: source })),
+    outdir: folder,
+    chunkNames: 'chunk-[hash]',
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    banner: { js: BANNER },
+    sourcemap: 'linked',
+    sourcesContent: false,
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+  });
+  return metafile;
+}
+
+/** The packages that a start would load before it knows that it needs them are an error, with the chain that leads there. */
+function refuseHeavyStart(metafile, folder) {
+  const prefix = `${relative(ROOT, folder)}/`;
+  for (const entry of START_ENTRIES) {
+    const found = new Map();
+    for (const output of staticOutputs(metafile, `${prefix}${entry}.js`)) {
+      for (const input of Object.keys(metafile.outputs[output].inputs)) {
+        const name = packageOf(input);
+        if (name !== undefined && !EAGER_PACKAGES.includes(name) && !found.has(name)) found.set(name, input);
+      }
+    }
+    if (found.size === 0) continue;
+    const chains = [...found].map(
+      ([name, input]) => `  ${name}: ${chainTo(metafile, ENTRIES[entry], input).join(' > ')}`,
+    );
+    throw new Error(
+      `a start of ${entry}.js would load packages; import them with await import():\n${chains.join('\n')}`,
+    );
+  }
+}
+
+function staticOutputs(metafile, first) {
+  const seen = new Set();
+  const visit = (output) => {
+    if (seen.has(output) || metafile.outputs[output] === undefined) return;
+    seen.add(output);
+    for (const link of metafile.outputs[output].imports) if (link.kind === 'import-statement') visit(link.path);
+  };
+  visit(first);
+  return seen;
+}
+
+function chainTo(metafile, first, last) {
+  const from = new Map([[first, undefined]]);
+  for (const input of from.keys()) {
+    for (const link of metafile.inputs[input]?.imports ?? []) {
+      if (link.kind !== 'dynamic-import' && !from.has(link.path)) from.set(link.path, input);
+    }
+  }
+  const chain = [];
+  for (let step = last; step !== undefined; step = from.get(step)) chain.unshift(step);
+  return chain;
+}
+
+function packageOf(input) {
+  return /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*\/node_modules\/)/.exec(input)?.[1];
+}
+
+/** The licences of what is in the bundles, as they ask to be passed on. */
+function noticesOf(metafile) {
+  const folders = new Set();
+  for (const output of Object.values(metafile.outputs)) {
+    for (const [input, part] of Object.entries(output.inputs)) {
+      const name = packageOf(input);
+      if (name === undefined || part.bytesInOutput === 0) continue;
+      const end = input.lastIndexOf(`node_modules/${name}/`) + `node_modules/${name}`.length;
+      folders.add(input.slice(0, end));
+    }
+  }
+  const notices = [...folders].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'));
+    const file = readdirSync(join(ROOT, folder)).find((entry) => /^(licen[cs]e|copying)(\.|$)/i.test(entry));
+    const text = file === undefined ? '' : `\n${readFileSync(join(ROOT, folder, file), 'utf8').trim()}\n`;
+    return `${name} ${version} (${license})\n${text}`;
+  });
+  return `The files in this folder contain parts of these packages.\n\n${notices.join(`\n${'-'.repeat(80)}\n\n`)}`;
+}
+
+function declare(folder) {
+  const config = JSON.parse(readFileSync(join(ROOT, 'tsconfig.build.json'), 'utf8'));
+  if (!config.files.every((file) => existsSync(join(ROOT, file))) && PASS_OVER_MISSING_ENTRIES) return;
+  const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const { status } = spawnSync(
+    process.execPath,
+    [compiler, '-p', 'tsconfig.build.json', '--outDir', join(folder, 'types')],
+    { cwd: ROOT, stdio: 'inherit' },
+  );
+  if (status !== 0) throw new Error('the declarations could not be made (see above)');
+}
+
+/** Puts a whole build in the place of the one before. Another build may do the same between any two steps. */
+function install(folder) {
+  for (;;) {
+    const old = `${folder}.replaced`;
+    try {
+      renameSync(DIST, old);
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error;
+    }
+    try {
+      renameSync(folder, DIST);
+      return;
+    } catch (error) {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    } finally {
+      rmSync(old, { recursive: true, force: true });
+    }
+  }
+}
