@@ -1,0 +1,3 @@
+export function say() {
+  return 'Hello, world';
+}

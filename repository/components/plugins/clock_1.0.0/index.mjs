@@ -1,0 +1,3 @@
+export function say() {
+  return new Date().toLocaleTimeString('en');
+}
