@@ -50,7 +50,7 @@ const ZIP64_TAG = 1;
 const NOTHING = Buffer.alloc(0);
 const END_MARK = Buffer.from([0x50, 0x4b, 5, 6]);
 /** Enough for the directory of most JARs, so that one read finds all. */
-const FIRST_READ_BYTES = 16 * 1024;
+const FIRST_READ_BYTES = 8 * 1024;
 /** Java looks for the end record in blocks of 128 bytes that overlap by 22, down to this distance from the end. */
 const SEARCH_BYTES = 128 + 106 * 618;
 const LONGEST_END_BYTES = 0xffff + END_BYTES;
@@ -160,7 +160,8 @@ function endAt(source: TailSource, position: number): End | BadZip | undefined {
     const offset = position - cenBytes;
     const shift = offset - cenOffset;
     if (offset < 0 || shift < 0) return undefined;
-    if (signatureAt(source, offset) !== ENTRY_SIGNATURE || signatureAt(source, shift) !== LOCAL_SIGNATURE) return undefined;
+    if (signatureAt(source, offset) !== ENTRY_SIGNATURE || signatureAt(source, shift) !== LOCAL_SIGNATURE)
+      return undefined;
     if (stop > source.sizeBytes) return bad('the file ends inside the comment of the zip');
   }
   const end = { cenBytes, cenOffset, count, position, isZip64: false };
@@ -191,16 +192,25 @@ function end64(source: TailSource, end: End): End | undefined {
  */
 export function findManifest(directory: CentralDirectory): { kind: 'found'; at: number; count: number } | BadZip {
   const { bytes } = directory;
+  // Most of the time of a start's look at new JARs is spent here: a DataView reads at any offset in one instruction.
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const limit = bytes.length;
   let at = 0;
   let manifestAt = -1;
   let count = 0;
   while (at + ENTRY_BYTES <= limit) {
-    const fault = recordFault(bytes, at);
+    const nameBytes = view.getUint16(at + 28, true);
+    const extraBytes = view.getUint16(at + 30, true);
+    const nameEnd = at + ENTRY_BYTES + nameBytes;
+    const fault =
+      recordFault(view, at, nameEnd) ??
+      (extraBytes > 0 ? extraFault(bytes, at, nameEnd, nameEnd + extraBytes) : undefined);
     if (fault !== undefined) return bad(`${fault} (entry ${count + 1} of the central directory)`);
-    const nameBytes = bytes.readUInt16LE(at + 28);
-    if (nameBytes === 20 && isManifestName(bytes, at + ENTRY_BYTES)) manifestAt = at;
-    at += ENTRY_BYTES + nameBytes + bytes.readUInt16LE(at + 30) + bytes.readUInt16LE(at + 32);
+    if (!isAscii(view, at + ENTRY_BYTES, nameEnd) && !isUtf8(bytes.subarray(at + ENTRY_BYTES, nameEnd))) {
+      return bad(`a name is not UTF-8 (entry ${count + 1} of the central directory)`);
+    }
+    if (nameBytes === MANIFEST_NAME.length && isManifestName(bytes, at + ENTRY_BYTES)) manifestAt = at;
+    at = nameEnd + extraBytes + view.getUint16(at + 32, true);
     count++;
   }
   if (at !== limit) return bad('the records of the central directory do not fill it');
@@ -208,24 +218,21 @@ export function findManifest(directory: CentralDirectory): { kind: 'found'; at: 
 }
 
 /** What makes Java refuse the zip that has this record; undefined where nothing does. */
-function recordFault(bytes: Buffer, at: number): string | undefined {
-  if (bytes.readUInt32LE(at) !== ENTRY_SIGNATURE) return 'a record has a wrong signature';
-  if ((bytes.readUInt16LE(at + 8) & 1) !== 0) return 'an entry is encrypted';
-  const method = bytes.readUInt16LE(at + 10);
+function recordFault(view: DataView, at: number, nameEnd: number): string | undefined {
+  if (view.getUint32(at, true) !== ENTRY_SIGNATURE) return 'a record has a wrong signature';
+  if ((view.getUint8(at + 8) & 1) !== 0) return 'an entry is encrypted';
+  const method = view.getUint16(at + 10, true);
   if (method !== 0 && method !== 8) return `an entry has the unsupported compression method ${method}`;
-  const nameStart = at + ENTRY_BYTES;
-  const nameEnd = nameStart + bytes.readUInt16LE(at + 28);
-  if (nameEnd > bytes.length) return 'a name leads out of the central directory';
-  const extraBytes = bytes.readUInt16LE(at + 30);
-  if (extraBytes > 0) {
-    const fault = extraFault(bytes, at, nameEnd, nameEnd + extraBytes);
-    if (fault !== undefined) return fault;
-  }
-  for (let index = nameStart; index < nameEnd; index++) {
-    if ((bytes[index] ?? 0) < 0x80) continue;
-    return isUtf8(bytes.subarray(nameStart, nameEnd)) ? undefined : 'a name is not UTF-8';
-  }
+  if (nameEnd > view.byteLength) return 'a name leads out of the central directory';
   return undefined;
+}
+
+function isAscii(view: DataView, start: number, end: number): boolean {
+  let at = start;
+  let seen = 0;
+  for (; at + 4 <= end; at += 4) seen |= view.getInt32(at, true);
+  for (; at < end; at++) seen |= view.getUint8(at);
+  return (seen & 0x80808080) === 0;
 }
 
 function extraFault(bytes: Buffer, record: number, start: number, end: number): string | undefined {

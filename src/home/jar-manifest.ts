@@ -34,40 +34,60 @@ export function parseJarManifest(bytes: Uint8Array): JarManifest | BadManifest {
     return { kind: 'bad', reason: `the manifest has ${bytes.length} bytes, more than ${MANIFEST_LIMIT_BYTES}` };
   }
   const lines = new Lines(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  const attributes = new Map<string, string>();
+  const attributes: Attribute[] = [];
   const bad = readSection(lines, attributes) ?? checkSections(lines);
   if (bad !== undefined) return { kind: 'bad', reason: `${bad} (line ${lines.number} of the manifest)` };
-  return { kind: 'manifest', get: (name) => attributes.get(name.toLowerCase()) };
+  return { kind: 'manifest', get: (name) => find(lines.bytes, attributes, name) };
+}
+
+/** Where an attribute lies in the manifest; decoded only when somebody asks for it. */
+interface Attribute {
+  readonly nameStart: number;
+  readonly nameEnd: number;
+  /** Start and end of the value's part of each of its lines, in turn. */
+  readonly parts: number[];
+}
+
+function find(bytes: Buffer, attributes: readonly Attribute[], name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  for (let index = attributes.length - 1; index >= 0; index--) {
+    const attribute = attributes[index];
+    if (attribute === undefined || attribute.nameEnd - attribute.nameStart !== wanted.length) continue;
+    if (bytes.toString('latin1', attribute.nameStart, attribute.nameEnd).toLowerCase() !== wanted) continue;
+    const { parts } = attribute;
+    if (parts.length === 2) return bytes.toString('utf8', parts[0], parts[1]);
+    const pieces: Buffer[] = [];
+    for (let part = 0; part < parts.length; part += 2) pieces.push(bytes.subarray(parts[part], parts[part + 1]));
+    return Buffer.concat(pieces).toString('utf8');
+  }
+  return undefined;
 }
 
 /** Reads attributes up to an empty line or the end; returns what is wrong, undefined where nothing is. */
-function readSection(lines: Lines, attributes: Map<string, string> | undefined): string | undefined {
-  let name: string | undefined;
-  let pieces: Buffer[] = [];
+function readSection(lines: Lines, attributes: Attribute[] | undefined): string | undefined {
+  const { bytes } = lines;
+  let attribute: Attribute | undefined;
+  let isNamed = false;
   while (lines.next()) {
     if (lines.tooLong) return 'a line is longer than 512 bytes';
-    const { bytes, start, end } = lines;
+    const { start, end } = lines;
     if (start === end) return undefined;
     if (bytes[start] === SPACE) {
-      if (name === undefined) return 'a continuation line continues nothing';
-      if (attributes !== undefined) pieces.push(bytes.subarray(start + 1, end));
+      if (attribute === undefined) return 'a continuation line continues nothing';
+      attribute.parts.push(start + 1, end);
     } else {
       let colon = start;
       while (colon < end && bytes[colon] !== COLON) colon++;
       if (colon >= end) return 'a line has no colon';
       // Java looks at the byte after the colon even where the line ends with it: only a space will do.
       if (bytes[colon + 1] !== SPACE) return 'the colon of an attribute has no space after it';
-      name = attributeName(bytes, start, colon);
-      pieces = attributes === undefined ? [] : [bytes.subarray(colon + 2, end)];
+      isNamed = isAttributeName(bytes, start, colon);
+      attribute = { nameStart: start, nameEnd: colon, parts: [colon + 2, end] };
     }
     // Java looks at a name when its value is complete, so an unfinished attribute with a bad name goes unnoticed.
     if (lines.peek() === SPACE) continue;
-    if (name === undefined || name === '') return 'the name of an attribute is not allowed';
-    if (attributes !== undefined) {
-      const value = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
-      attributes.set(name, value.toString('utf8'));
-      pieces = [];
-    }
+    if (!isNamed) return 'the name of an attribute is not allowed';
+    attributes?.push(attribute);
   }
   return undefined;
 }
@@ -94,16 +114,16 @@ function startsWithName(bytes: Buffer, start: number, end: number): boolean {
   return end - start >= 6 && bytes.toString('latin1', start, start + 6).toLowerCase() === 'name: ';
 }
 
-/** A name in lower case: 1 to 70 letters, digits, `_` and `-`; empty where it is not one. */
-function attributeName(bytes: Buffer, start: number, end: number): string {
-  if (end - start > 70) return '';
+/** 1 to 70 letters, digits, `_` and `-`. */
+function isAttributeName(bytes: Buffer, start: number, end: number): boolean {
+  if (end === start || end - start > 70) return false;
   for (let at = start; at < end; at++) {
     const byte = bytes[at] ?? 0;
-    const lower = byte | 0x20;
-    const allowed = (lower >= 0x61 && lower <= 0x7a && byte >= 0x41) || (byte >= 0x30 && byte <= 0x39) || byte === 0x5f || byte === 0x2d;
-    if (!allowed) return '';
+    const letter = byte | 0x20;
+    if (letter >= 0x61 && letter <= 0x7a) continue;
+    if ((byte < 0x30 || byte > 0x39) && byte !== 0x5f && byte !== 0x2d) return false;
   }
-  return bytes.toString('latin1', start, end).toLowerCase();
+  return true;
 }
 
 /** Java's line reader: `start` to `end` is the line without its terminator. */

@@ -3,7 +3,17 @@
 
 import { constants, inflateRawSync } from 'node:zlib';
 import type { Files } from '../system/files.js';
-import { type BadZip, type ByteSource, bad, entryPlace, findManifest, LOCAL_BYTES, LOCAL_SIGNATURE, readDirectory, TailSource } from './central-directory.js';
+import {
+  type BadZip,
+  type ByteSource,
+  bad,
+  entryPlace,
+  findManifest,
+  LOCAL_BYTES,
+  LOCAL_SIGNATURE,
+  readDirectory,
+  TailSource,
+} from './central-directory.js';
 import { MANIFEST_LIMIT_BYTES, parseJarManifest } from './jar-manifest.js';
 
 export interface BundleIdentity {
@@ -62,7 +72,8 @@ export function readJarFrom(source: ByteSource): JarReading {
 /** The manifest's bytes, as JarFile.getManifest gets them: by the sizes in the central directory, CRC not compared. */
 function readManifestBytes(source: ByteSource, directory: Buffer, at: number, shift: number): Buffer | BadZip {
   const { sizeBytes, storedBytes, offset } = entryPlace(directory, at);
-  if (sizeBytes > MANIFEST_LIMIT_BYTES) return bad(`the manifest has ${sizeBytes} bytes, more than ${MANIFEST_LIMIT_BYTES}`);
+  if (sizeBytes > MANIFEST_LIMIT_BYTES)
+    return bad(`the manifest has ${sizeBytes} bytes, more than ${MANIFEST_LIMIT_BYTES}`);
   if (sizeBytes === 0) return Buffer.alloc(0);
   if (storedBytes === 0) return bad('the manifest has a size, but no data');
   const start = offset + shift;
@@ -73,7 +84,9 @@ function readManifestBytes(source: ByteSource, directory: Buffer, at: number, sh
   const isStored = directory.readUInt16LE(at + 10) === 0;
   const wanted = Math.min(storedBytes, isStored ? sizeBytes : COMPRESSED_LIMIT_BYTES);
   const data =
-    dataStart + wanted <= head.length ? head.subarray(dataStart, dataStart + wanted) : source.read(start + dataStart, wanted);
+    dataStart + wanted <= head.length
+      ? head.subarray(dataStart, dataStart + wanted)
+      : source.read(start + dataStart, wanted);
   if (isStored) return storedManifest(data, sizeBytes, storedBytes);
   return inflateManifest(data, sizeBytes);
 }
