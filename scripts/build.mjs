@@ -1,6 +1,7 @@
 // Builds dist/: the entry points bundled as ES modules that share chunks, and the declarations in dist/types.
 // All outputs lie side by side, so that `new URL('./digest-worker.js', import.meta.url)` holds in whichever chunk it ends.
 // A build is made in a folder of its own and renamed to dist/ when it is whole; two builds at once are both whole.
+// Does nothing where dist/ is up to date; `--force` builds all the same.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -16,7 +17,7 @@ import {
 } from 'node:fs';
 import { join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
-import { DIST, digestInputs, makeStamp, ROOT } from './build-stamp.mjs';
+import { DIST, digestInputs, isBuilt, makeStamp, ROOT } from './build-stamp.mjs';
 
 /** Whether an entry point that is not written yet is passed over with a notice. */
 const PASS_OVER_MISSING_ENTRIES = true;
@@ -37,7 +38,8 @@ const BANNER = `import { createRequire as prepatchRequire } from 'node:module';
 const require = prepatchRequire(import.meta.url);`;
 
 try {
-  await build();
+  if (isBuilt() && !process.argv.includes('--force')) console.error('build: dist/ is up to date');
+  else await build();
 } catch (error) {
   console.error(`build: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
