@@ -271,6 +271,11 @@ function isManifestName(bytes: Buffer, at: number): boolean {
   return true;
 }
 
+export function entryComment(bytes: Buffer, at: number): Buffer {
+  const start = at + ENTRY_BYTES + bytes.readUInt16LE(at + 28) + bytes.readUInt16LE(at + 30);
+  return bytes.subarray(start, start + bytes.readUInt16LE(at + 32));
+}
+
 /** An entry's sizes and offset, with the ZIP64 values in their place, as Java takes them when it reads the entry. */
 export interface EntryPlace {
   readonly storedBytes: number;

@@ -1,12 +1,14 @@
 // What a JAR is: the bundle that its manifest names, and the file name it gets in plugins (Carbon rule 10). A JAR that
 // Java's JarFile opens is a JAR here, one that it refuses is bad; nothing but errors of the file system is thrown.
 
+import { isUtf8 } from 'node:buffer';
 import { constants, inflateRawSync } from 'node:zlib';
 import type { Files } from '../system/files.js';
 import {
   type BadZip,
   type ByteSource,
   bad,
+  entryComment,
   entryPlace,
   findManifest,
   LOCAL_BYTES,
@@ -40,6 +42,8 @@ const LOCAL_READ_BYTES = 512;
 const TRUSTED_BYTES = 65_535;
 /** No compressor makes a manifest of 16 MB longer than this; one that is has been made to waste our memory. */
 const COMPRESSED_LIMIT_BYTES = MANIFEST_LIMIT_BYTES + 1024 * 1024;
+/** The smallest output buffer that node:zlib takes. */
+const Z_MIN_CHUNK = constants.Z_MIN_CHUNK;
 const NAME_LIMIT_BYTES = 255;
 
 /**
@@ -72,6 +76,8 @@ export function readJarFrom(source: ByteSource): JarReading {
 /** The manifest's bytes, as JarFile.getManifest gets them: by the sizes in the central directory, CRC not compared. */
 function readManifestBytes(source: ByteSource, directory: Buffer, at: number, shift: number): Buffer | BadZip {
   const { sizeBytes, storedBytes, offset } = entryPlace(directory, at);
+  // Java decodes the comment of an entry that it looks at, and only of that.
+  if (!isUtf8(entryComment(directory, at))) return bad('the comment of the manifest’s entry is not UTF-8');
   if (sizeBytes > MANIFEST_LIMIT_BYTES)
     return bad(`the manifest has ${sizeBytes} bytes, more than ${MANIFEST_LIMIT_BYTES}`);
   if (sizeBytes === 0) return Buffer.alloc(0);
@@ -99,7 +105,7 @@ function storedManifest(data: Buffer, sizeBytes: number, storedBytes: number): B
 
 function inflateManifest(data: Buffer, sizeBytes: number): Buffer | BadZip {
   try {
-    const content = inflateRawSync(data, { maxOutputLength: sizeBytes, chunkSize: Math.max(64, sizeBytes) });
+    const content = inflateRawSync(data, { maxOutputLength: sizeBytes, chunkSize: Math.max(Z_MIN_CHUNK, sizeBytes) });
     if (content.length === sizeBytes) return content;
     return bad(`the manifest has ${content.length} bytes, not the ${sizeBytes} that the central directory says`);
   } catch (error) {
@@ -115,6 +121,7 @@ function inflateManifest(data: Buffer, sizeBytes: number): Buffer | BadZip {
  */
 function inflatePrefix(data: Buffer, sizeBytes: number): Buffer | undefined {
   const padded = pad(data);
+  if (sizeBytes >= Z_MIN_CHUNK && !yieldsAtOnce(padded, sizeBytes)) return undefined;
   let shortest = 1;
   let longest = padded.length;
   let found: Buffer | undefined;
@@ -131,6 +138,24 @@ function inflatePrefix(data: Buffer, sizeBytes: number): Buffer | undefined {
     }
   }
   return found;
+}
+
+/**
+ * Whether zlib, given room for that many bytes and no more, fills it without an error. It looks ahead: a fault right
+ * behind the last byte wanted is one for Java, too.
+ */
+function yieldsAtOnce(data: Buffer, sizeBytes: number): boolean {
+  try {
+    inflateRawSync(data, {
+      finishFlush: constants.Z_SYNC_FLUSH,
+      chunkSize: sizeBytes,
+      maxOutputLength: sizeBytes - 1,
+    });
+    return false;
+  } catch (error) {
+    if (!isZlibError(error)) throw error;
+    return error.code === 'ERR_BUFFER_TOO_LARGE';
+  }
 }
 
 /** The whole stream, where it lacks its last byte only. */
