@@ -92,9 +92,9 @@ describe('layers: arrows go one way', () => {
     ['src/plan/x.ts', "import { readPacks } from '../home/packs.js';"],
     ['src/plan/x.ts', "import { type Files } from '../system/files.js';"],
     ['src/plan/x.ts', "import type { A } from '../transaction/a.js';"],
-    ['src/plan/x.ts', "import { join } from 'node:path';"],
+    ['src/plan/x.ts', "import { hostname } from 'node:os';"],
     ['src/plan/x.ts', "import { readFileSync } from 'fs';"],
-    ['src/plan/x.ts', "const y = await import('yaml');"],
+    ['src/plan/x.ts', "const y = await import('winston');"],
     ['src/transaction/x.ts', "import type { Patcher } from '../patcher.js';"],
     ['src/transaction/x.ts', "import { fetch } from '../release/channel.js';"],
     ['src/patcher.ts', "import { a } from './report/a.js';"],
@@ -192,6 +192,7 @@ describe('files', () => {
   test('are named after their main export', () => {
     expect(findMisnamedFiles(sources)).toEqual([]);
     expect(findMisnamedFiles(file('src/home/packs.ts', 'export function readJars() {}'))).toHaveLength(1);
+    expect(findMisnamedFiles(file('src/home/pack-list.ts', 'export const a = 1, b = 2;'))).toHaveLength(1);
     expect(findMisnamedFiles(file('src/home/packs.ts', 'export function readPacks() {}'))).toEqual([]);
     expect([kebabCase('PatchError'), kebabCase('readURLPath'), kebabCase('ERROR_CODES')]).toEqual([
       'patch-error',
