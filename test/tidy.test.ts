@@ -194,6 +194,7 @@ describe('files', () => {
     expect(findMisnamedFiles(file('src/home/packs.ts', 'export function readJars() {}'))).toHaveLength(1);
     expect(findMisnamedFiles(file('src/home/pack-list.ts', 'export const a = 1, b = 2;'))).toHaveLength(1);
     expect(findMisnamedFiles(file('src/home/packs.ts', 'export function readPacks() {}'))).toEqual([]);
+    expect(findMisnamedFiles(file('src/home/rollback.ts', 'export function rollBack() {}'))).toEqual([]);
     expect([kebabCase('PatchError'), kebabCase('readURLPath'), kebabCase('ERROR_CODES')]).toEqual([
       'patch-error',
       'read-url-path',

@@ -233,7 +233,8 @@ export function findMisnamedFiles(sources: readonly Source[]): string[] {
     const names = exportNamesOf(source).map(kebabCase);
     const known = new Set(names.flatMap((name) => name.split('-').map(singular)));
     const words = file.split('-').map(singular);
-    const fits = words.filter((word) => known.has(word)).length * 2 >= words.length;
+    const isWhole = names.some((name) => name.replaceAll('-', '').includes(file.replaceAll('-', '')));
+    const fits = isWhole || words.filter((word) => known.has(word)).length * 2 >= words.length;
     return fits
       ? []
       : [`${source.path}: its exports (${names.join(', ') || 'there are none'}) are not what ${file} says`];
