@@ -98,19 +98,19 @@ async function bundle(entries, folder) {
 function refuseHeavyStart(metafile, folder) {
   const prefix = `${relative(ROOT, folder)}/`;
   for (const entry of START_ENTRIES) {
-    const found = new Map();
+    const chains = new Set();
     for (const output of staticOutputs(metafile, `${prefix}${entry}.js`)) {
-      for (const input of Object.keys(metafile.outputs[output].inputs)) {
+      for (const [input, { bytesInOutput }] of Object.entries(metafile.outputs[output].inputs)) {
         const name = packageOf(input);
-        if (name !== undefined && !EAGER_PACKAGES.includes(name) && !found.has(name)) found.set(name, input);
+        if (name === undefined || bytesInOutput === 0 || EAGER_PACKAGES.includes(name)) continue;
+        // What a package loads in its turn is no news.
+        const chain = chainTo(metafile, ENTRIES[entry], input);
+        chains.add(chain.slice(0, chain.findIndex(packageOf) + 1).join(' > '));
       }
     }
-    if (found.size === 0) continue;
-    const chains = [...found].map(
-      ([name, input]) => `  ${name}: ${chainTo(metafile, ENTRIES[entry], input).join(' > ')}`,
-    );
+    if (chains.size === 0) continue;
     throw new Error(
-      `a start of ${entry}.js would load packages; import them with await import():\n${chains.join('\n')}`,
+      `${entry}.js would load packages at every start; use await import():\n  ${[...chains].join('\n  ')}`,
     );
   }
 }
