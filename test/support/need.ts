@@ -12,10 +12,12 @@ interface Need {
 
 const NEEDS = {
   java: program('java', 'a Java runtime', 'apt-get install openjdk-17-jre-headless'),
+  javac: program('javac', 'a Java compiler', 'apt-get install openjdk-17-jdk-headless'),
   equinox: {
-    isThere: () => existsSync('/usr/share/java/org.eclipse.osgi.jar'),
-    what: 'the Equinox framework (/usr/share/java/org.eclipse.osgi.jar)',
-    install: 'apt-get install libequinox-osgi-java',
+    isThere: () =>
+      ['eclipse-osgi.jar', 'equinox-simpleconfigurator.jar'].every((jar) => existsSync(`/usr/share/java/${jar}`)),
+    what: 'Equinox (eclipse-osgi.jar, equinox-simpleconfigurator.jar in /usr/share/java)',
+    install: 'apt-get install libeclipse-osgi-java libequinox-simpleconfigurator-java',
   },
   gcc: program('gcc', 'a C compiler', 'apt-get install gcc libc6-dev'),
   make: program('make', 'make', 'apt-get install make'),
