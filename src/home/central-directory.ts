@@ -19,6 +19,8 @@ export interface CentralDirectory {
   readonly shift: number;
   /** Where the end record (or the ZIP64 one, where that counts) starts in the file. */
   readonly endOffset: number;
+  /** Where the plain end record starts in the file. */
+  readonly plainEndOffset: number;
   /** The number of entries that the end record claims; Java counts for itself. */
   readonly claimedCount: number;
   readonly isZip64: boolean;
@@ -33,22 +35,21 @@ export interface BadZip {
 /** Bounds the memory that one file can make us use; a directory of 64 MiB has some 700,000 entries. */
 export const DIRECTORY_LIMIT_BYTES = 64 * 1024 * 1024;
 
-export const END_SIGNATURE = 0x06054b50;
 export const ENTRY_SIGNATURE = 0x02014b50;
 export const LOCAL_SIGNATURE = 0x04034b50;
-const LOCATOR64_SIGNATURE = 0x07064b50;
+export const LOCATOR64_SIGNATURE = 0x07064b50;
 const END64_SIGNATURE = 0x06064b50;
 export const END_BYTES = 22;
 export const ENTRY_BYTES = 46;
 export const LOCAL_BYTES = 30;
-const LOCATOR64_BYTES = 20;
-const END64_BYTES = 56;
+export const LOCATOR64_BYTES = 20;
+export const END64_BYTES = 56;
 export const MAGIC_16 = 0xffff;
 export const MAGIC_32 = 0xffffffff;
-const ZIP64_TAG = 1;
+export const ZIP64_TAG = 1;
 
 const NOTHING = Buffer.alloc(0);
-const END_MARK = Buffer.from([0x50, 0x4b, 5, 6]);
+export const END_MARK = Buffer.from([0x50, 0x4b, 5, 6]);
 /** Enough for the directory of most JARs, so that one read finds all. */
 const FIRST_READ_BYTES = 8 * 1024;
 /** Java looks for the end record in blocks of 128 bytes that overlap by 22, down to this distance from the end. */
@@ -91,6 +92,7 @@ interface End {
   cenOffset: number;
   count: number;
   position: number;
+  plainPosition: number;
   isZip64: boolean;
 }
 
@@ -101,9 +103,10 @@ export function readDirectory(source: TailSource): CentralDirectory | BadZip {
   if (sizeBytes < END_BYTES) return bad('the file is too short for a zip');
   const end = findEnd(source);
   if ('kind' in end) return end;
-  const { position, cenBytes, cenOffset, count, isZip64 } = end;
+  const { position, plainPosition, cenBytes, cenOffset, count, isZip64 } = end;
   if (position === 0) {
-    return { kind: 'directory', bytes: NOTHING, offset: 0, shift: 0, endOffset: 0, claimedCount: 0, isZip64 };
+    const nothing = { bytes: NOTHING, offset: 0, shift: 0, endOffset: 0, claimedCount: count };
+    return { kind: 'directory', ...nothing, plainEndOffset: plainPosition, isZip64 };
   }
   if (cenBytes > position) return bad('the central directory is larger than what lies before its end record');
   const offset = position - cenBytes;
@@ -112,7 +115,16 @@ export function readDirectory(source: TailSource): CentralDirectory | BadZip {
   if (cenBytes > DIRECTORY_LIMIT_BYTES) return bad(`the central directory has ${cenBytes} bytes, too many`);
   const bytes = source.read(offset, cenBytes);
   if (bytes.length !== cenBytes) return bad('the file ends inside the central directory');
-  return { kind: 'directory', bytes, offset, shift, endOffset: position, claimedCount: count, isZip64 };
+  return {
+    kind: 'directory',
+    bytes,
+    offset,
+    shift,
+    endOffset: position,
+    plainEndOffset: plainPosition,
+    claimedCount: count,
+    isZip64,
+  };
 }
 
 function findEnd(source: TailSource): End | BadZip {
@@ -164,7 +176,7 @@ function endAt(source: TailSource, position: number): End | BadZip | undefined {
       return undefined;
     if (stop > source.sizeBytes) return bad('the file ends inside the comment of the zip');
   }
-  const end = { cenBytes, cenOffset, count, position, isZip64: false };
+  const end = { cenBytes, cenOffset, count, position, plainPosition: position, isZip64: false };
   return end64(source, end) ?? end;
 }
 
@@ -183,7 +195,7 @@ function end64(source: TailSource, end: End): End | undefined {
   const agrees = (long: number, short: number, magic: number) => long === short || short === magic;
   if (!agrees(cenBytes, end.cenBytes, MAGIC_32) || !agrees(cenOffset, end.cenOffset, MAGIC_32)) return undefined;
   if (!agrees(count, end.count, MAGIC_16)) return undefined;
-  return { cenBytes, cenOffset, count, position, isZip64: true };
+  return { cenBytes, cenOffset, count, position, plainPosition: end.position, isZip64: true };
 }
 
 /**

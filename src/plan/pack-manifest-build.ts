@@ -5,6 +5,12 @@ import { assert } from '../error.js';
 import type { Md5, Sha256 } from '../home/entry.js';
 import { rooted } from '../home/layout.js';
 import { parseCondition } from './condition.js';
+import type { IniEdit } from './edit/edit-ini.js';
+import type { JsonEdit, JsonValue } from './edit/edit-json.js';
+import type { PropertiesEdit } from './edit/edit-properties.js';
+import type { XmlEdit } from './edit/edit-xml.js';
+import type { YamlEdit } from './edit/edit-yaml.js';
+import { parseXPath } from './edit/xpath.js';
 import type {
   Action,
   AppliesTo,
@@ -17,18 +23,12 @@ import type {
   FileOperationOf,
   ForEachAction,
   Health,
-  IniEdit,
-  Json,
-  JsonEdit,
   LeadsTo,
   ListedDigest,
   PackCondition,
   PackManifest,
   PackReference,
-  PropertyEdit,
   RunAction,
-  XmlEdit,
-  YamlEdit,
 } from './pack-manifest.js';
 import { interpolate, mapActionTexts, valueNamesIn } from './pack-manifest-interpolate.js';
 import { HOME_PATH_EXPECTED, homePath, PACK_PATH_EXPECTED, type PackPath, packPath } from './pack-manifest-path.js';
@@ -456,15 +456,15 @@ function readActionBody(context: Context, field: Field): Action {
     case 'unzip':
       return { kind, archive: text(need(field, 'archive')), into: text(need(field, 'into')) };
     case 'editXml':
-      return { kind, file: file(), edits: items(field, 'edits').map(xmlEdit) };
+      return { kind, file: file(), edits: edits<XmlEdit>(field) };
     case 'editProperties':
-      return { kind, file: file(), edits: items(field, 'edits').map(propertyEdit) };
+      return { kind, file: file(), edits: edits<PropertiesEdit>(field) };
     case 'editIni':
-      return { kind, file: file(), edits: items(field, 'edits').map(iniEdit) };
+      return { kind, file: file(), edits: iniEdits(field) };
     case 'editJson':
-      return { kind, file: file(), edits: items(field, 'edits').map((each) => jsonEdit(context, each)) };
+      return { kind, file: file(), edits: edits<JsonEdit>(field) };
     case 'editYaml':
-      return { kind, file: file(), edits: items(field, 'edits').map((each) => yamlEdit(context, each)) };
+      return { kind, file: file(), edits: edits<YamlEdit>(field) };
     case 'run':
       return runAction(context, field);
     case 'stopService':
@@ -475,7 +475,7 @@ function readActionBody(context: Context, field: Field): Action {
       return {
         kind,
         file: file(),
-        options: options === undefined ? {} : (objectOf(options) as { readonly [key: string]: Json }),
+        options: options === undefined ? {} : (objectOf(options) as { readonly [key: string]: JsonValue }),
       };
     }
     case 'list':
@@ -559,61 +559,20 @@ function forEachAction(context: Context, field: Field): ForEachAction {
   };
 }
 
-function xmlEdit(field: Field): XmlEdit {
-  const namespaces = child(field, 'namespaces');
-  const base = {
-    xpath: text(need(field, 'xpath')),
-    ...(namespaces === undefined ? {} : { namespaces: objectOf(namespaces) as Readonly<Record<string, string>> }),
-  };
-  const kind = editKind(field);
-  if (kind === 'remove') return { kind, ...base };
-  if (kind === 'set') return { kind, ...base, value: text(need(field, 'value')) };
-  const position = text(need(field, 'position')) as (XmlEdit & { kind: 'insert' })['position'];
-  return { kind, ...base, position, xml: text(need(field, 'xml')) };
+/** Edits are handed on as they are written: the schema has the shapes of the edits' own types. */
+function edits<E>(field: Field): readonly E[] {
+  return items(field, 'edits').map((each) => objectOf(each) as E);
 }
 
-function editKind(field: Field): 'set' | 'remove' | 'insert' {
-  return text(need(field, 'kind')) as 'set' | 'remove' | 'insert';
-}
-
-function propertyEdit(field: Field): PropertyEdit {
-  const key = text(need(field, 'key'));
-  return editKind(field) === 'remove'
-    ? { kind: 'remove', key }
-    : { kind: 'set', key, value: text(need(field, 'value')) };
-}
-
-function iniEdit(field: Field): IniEdit {
-  const section = given('section', optional(field, 'section', text));
-  const edit = propertyEdit(field);
-  return { ...section, ...edit };
-}
-
-const LIST_PLACE = 'an index as its last part, or - for the end of the list';
-
-function jsonEdit(context: Context, field: Field): JsonEdit {
-  const pointerField = need(field, 'pointer');
-  const pointer = text(pointerField);
-  const kind = editKind(field);
-  if (kind !== 'set' && pointer === '')
-    report(context, pointerField, show(pointerField), 'a pointer into the document');
-  else if (kind === 'insert' && !/\/(?:-|0|[1-9]\d*)$/.test(pointer))
-    report(context, pointerField, show(pointerField), LIST_PLACE);
-  return kind === 'remove' ? { kind, pointer } : { kind, pointer, value: need(field, 'value').value as Json };
-}
-
-function yamlEdit(context: Context, field: Field): YamlEdit {
-  const path = items(field, 'path').map((each) => (typeof each.value === 'number' ? each.value : text(each)));
-  const kind = editKind(field);
-  const last = path.at(-1);
-  if (kind === 'insert' && typeof last !== 'number' && last !== '-')
-    report(context, need(field, 'path'), show(need(field, 'path')), LIST_PLACE);
-  return kind === 'remove' ? { kind, path } : { kind, path, value: need(field, 'value').value as Json };
+function iniEdits(field: Field): readonly IniEdit[] {
+  return items(field, 'edits').map((each) => ({ section: '', ...objectOf(each) }) as IniEdit);
 }
 
 /** Fields of actions that are paths of the home, and paths in the pack. */
 const HOME_FIELDS = /^\/(?:path|to|into|cwd|(?:undo|onFailure)\/cwd)$/;
 const PACK_FIELDS = /^\/(?:source|archive|delta\/source)$/;
+
+const XPATH_FIELD = /^\/edits\/\d+\/xpath$/;
 
 /** Each text of an action: its `$name$` are well formed and set by then, and what is a path stays one. */
 function checkTexts(context: Context, field: Field, body: Action, scope: Scope): void {
@@ -630,6 +589,14 @@ function checkTexts(context: Context, field: Field, body: Action, scope: Scope):
     if (unknown !== undefined) report(context, at, `$${unknown}$`, 'a value that an earlier action sets');
     if (source.includes('\0')) report(context, at, 'a NUL character', 'a text without one');
     if (result.kind !== 'text') return source;
+    if (XPATH_FIELD.test(pointer) && body.kind === 'editXml' && parseXPath(result.text) === undefined) {
+      report(
+        context,
+        at,
+        show(at),
+        'an absolute path in the part of XPath that docs/edits.md describes, such as /Server/Ports/Offset',
+      );
+    }
     const inPack = PACK_FIELDS.test(pointer) || (body.kind === 'module' && pointer === '/file');
     if (inPack) {
       if (names.length === 0) checkPackPath(context, at, result.text);

@@ -93,12 +93,12 @@ export function mapActionTexts<A extends Action>(action: A, map: (text: string, 
   return Object.fromEntries(entries) as A;
 }
 
-/** `kind` and `position` are words of ours in an edit, but may be keys in the value that it sets. */
+/** `op` and `position` are words of ours in an edit, but may be keys in the value that it sets. */
 function mapEdit(edit: object, field: string, map: (text: string, field: string) => string): object {
   return Object.fromEntries(
     Object.entries(edit).map(([key, value]) => [
       key,
-      key === 'kind' || key === 'position' ? value : mapTexts(value, `${field}/${key}`, map),
+      key === 'op' || key === 'position' ? value : mapTexts(value, `${field}/${key}`, map),
     ]),
   );
 }

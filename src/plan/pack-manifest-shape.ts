@@ -69,12 +69,13 @@ function toFault(error: ErrorObject, json: StrictJson, root: Schema): TextFault 
     return fault(json, [...path, key], 'key', `the unknown key ${show(key)}`, expected);
   }
   if (error.keyword === 'discriminator') {
-    const kinds = kindsOf(parent, root);
+    const tagName = String(parameters['tag']);
+    const kinds = kindsOf(parent, tagName, root);
     const tag = parameters['tagValue'];
     const hint = typeof tag === 'string' ? `; the nearest is ${nearest(tag.slice(0, 100), kinds)}` : '';
     return fault(
       json,
-      [...path, 'kind'],
+      [...path, tagName],
       'value',
       tag === undefined ? 'nothing' : show(tag),
       `one of ${kinds.join(', ')}${hint}`,
@@ -107,10 +108,10 @@ function resolve(schema: Schema, root: Schema): Schema {
     : schema;
 }
 
-function kindsOf(union: Schema, root: Schema): string[] {
+function kindsOf(union: Schema, tagName: string, root: Schema): string[] {
   const branches = Array.isArray(union['oneOf']) ? union['oneOf'] : [];
   return branches.flatMap((branch) => {
-    const kind = asSchema(asSchema(resolve(asSchema(branch), root)['properties'])['kind']);
+    const kind = asSchema(asSchema(resolve(asSchema(branch), root)['properties'])[tagName]);
     return Array.isArray(kind['enum']) ? kind['enum'].map(String) : [String(kind['const'])];
   });
 }

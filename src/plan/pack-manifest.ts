@@ -3,10 +3,13 @@
 
 import type { Md5, RootedPath, Sha256 } from '../home/entry.js';
 import type { ConditionNode } from './condition.js';
+import type { IniEdit } from './edit/edit-ini.js';
+import type { JsonEdit, JsonValue } from './edit/edit-json.js';
+import type { PropertiesEdit } from './edit/edit-properties.js';
+import type { XmlEdit } from './edit/edit-xml.js';
+import type { YamlEdit } from './edit/edit-yaml.js';
 import type { PackPath } from './pack-manifest-path.js';
 import { readStrictJson, type TextFault } from './pack-manifest-text.js';
-
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 export interface PackManifest {
   readonly id: string;
@@ -172,32 +175,11 @@ export interface EditXmlAction extends ActionBase {
   readonly edits: readonly XmlEdit[];
 }
 
-interface XmlEditBase {
-  readonly xpath: string;
-  /** Prefix → namespace, for the prefixes in `xpath`. */
-  readonly namespaces?: Readonly<Record<string, string>>;
-}
-
-export type XmlEdit =
-  /** Sets the text of an element, or the value of an attribute. */
-  | (XmlEditBase & { readonly kind: 'set'; readonly value: string })
-  | (XmlEditBase & { readonly kind: 'remove' })
-  /** Puts a fragment next to the element (`before`, `after`) or into it (`first`, `last`). */
-  | (XmlEditBase & {
-      readonly kind: 'insert';
-      readonly position: 'before' | 'after' | 'first' | 'last';
-      readonly xml: string;
-    });
-
 export interface EditPropertiesAction extends ActionBase {
   readonly kind: 'editProperties';
   readonly file: string;
-  readonly edits: readonly PropertyEdit[];
+  readonly edits: readonly PropertiesEdit[];
 }
-
-export type PropertyEdit =
-  | { readonly kind: 'set'; readonly key: string; readonly value: string }
-  | { readonly kind: 'remove'; readonly key: string };
 
 export interface EditIniAction extends ActionBase {
   readonly kind: 'editIni';
@@ -205,34 +187,17 @@ export interface EditIniAction extends ActionBase {
   readonly edits: readonly IniEdit[];
 }
 
-/** Without a section: the lines before the first one. */
-export type IniEdit =
-  | { readonly kind: 'set'; readonly section?: string; readonly key: string; readonly value: string }
-  | { readonly kind: 'remove'; readonly section?: string; readonly key: string };
-
 export interface EditJsonAction extends ActionBase {
   readonly kind: 'editJson';
   readonly file: string;
   readonly edits: readonly JsonEdit[];
 }
 
-/** `pointer` as RFC 6901 has it. `insert` puts an item into a list before that index, or at its end (`/-`). */
-export type JsonEdit =
-  | { readonly kind: 'set'; readonly pointer: string; readonly value: Json }
-  | { readonly kind: 'remove'; readonly pointer: string }
-  | { readonly kind: 'insert'; readonly pointer: string; readonly value: Json };
-
 export interface EditYamlAction extends ActionBase {
   readonly kind: 'editYaml';
   readonly file: string;
   readonly edits: readonly YamlEdit[];
 }
-
-/** `path`: the keys and the indexes from the top. `insert`: into a list, before that index; `-` is its end. */
-export type YamlEdit =
-  | { readonly kind: 'set'; readonly path: readonly (string | number)[]; readonly value: Json }
-  | { readonly kind: 'remove'; readonly path: readonly (string | number)[] }
-  | { readonly kind: 'insert'; readonly path: readonly (string | number)[]; readonly value: Json };
 
 export interface Command {
   readonly argv: readonly string[];
@@ -263,7 +228,7 @@ export interface ServiceAction extends ActionBase, Command {
 export interface ModuleAction extends ActionBase {
   readonly kind: 'module';
   readonly file: string;
-  readonly options: { readonly [key: string]: Json };
+  readonly options: { readonly [key: string]: JsonValue };
 }
 
 export interface ListAction extends ActionBase {

@@ -1,0 +1,99 @@
+// The commands of prepatch: their words, options and examples, once. The quick parser and yargs both read this table.
+
+export interface OptionSpec {
+  readonly type: 'string' | 'boolean' | 'number';
+  readonly describe: string;
+  readonly multiple?: boolean;
+  readonly choices?: readonly string[];
+  readonly short?: string;
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  /** Positional words, as yargs writes them. */
+  readonly positional?: string;
+  readonly describe: string;
+  readonly example: string;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+}
+
+/** Options that every command takes. */
+export const COMMON_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  home: {
+    type: 'string',
+    multiple: true,
+    describe: 'the server’s directory (default: CARBON_HOME, else the current folder)',
+  },
+  json: { type: 'boolean', describe: 'print one JSON document on standard output' },
+  set: { type: 'string', multiple: true, describe: 'a setting for this run, KEY=VALUE; prepatch config lists them' },
+};
+
+const WAIT: OptionSpec = { type: 'number', describe: 'seconds to wait for another run to end' };
+const POLICY: OptionSpec = {
+  type: 'string',
+  choices: ['last-good', 'strict', 'degraded'],
+  describe: 'what to do when packs cannot be applied',
+};
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'boot',
+    positional: '[server..]',
+    describe: 'recover, apply or revert, verify, then start the server',
+    example: 'prepatch boot --home /opt/server -- /opt/server/bin/server.sh',
+    options: { policy: POLICY, wait: WAIT },
+  },
+  {
+    name: 'apply',
+    describe: 'the same work without a server, with the true exit code',
+    example: 'prepatch apply --home /opt/server',
+    options: { policy: POLICY, wait: WAIT },
+  },
+  {
+    name: 'plan',
+    describe: 'what a start would do, and why',
+    example: 'prepatch plan --home /opt/server --json',
+    options: { 'exit-code': { type: 'boolean', describe: 'exit with 10 where a start would change something' } },
+  },
+  {
+    name: 'status',
+    describe: 'what is applied, what is pending, in which state the home is',
+    example: 'prepatch status --home /opt/server',
+    options: {},
+  },
+  {
+    name: 'verify',
+    describe: 'compare every path with what it should be',
+    example: 'prepatch verify --deep --home /opt/server',
+    options: {
+      deep: { type: 'boolean', describe: 'read every file, trust no cache' },
+      repair: { type: 'boolean', describe: 'put back what can be proven' },
+      wait: WAIT,
+    },
+  },
+  {
+    name: 'recover',
+    describe: 'finish or undo an interrupted transaction, nothing else',
+    example: 'prepatch recover --home /opt/server',
+    options: { wait: WAIT },
+  },
+  {
+    name: 'history',
+    positional: '[id]',
+    describe: 'every transaction: when, why, by whom, what changed',
+    example: 'prepatch history 20261121',
+    options: {},
+  },
+  {
+    name: 'rebase',
+    describe: 'take the plugins that no pack covers, as they are now, for the base',
+    example: 'prepatch rebase --home /opt/server',
+    options: { wait: WAIT },
+  },
+  {
+    name: 'config',
+    describe: 'the effective settings, and where each comes from',
+    example: 'prepatch config --home /opt/server',
+    options: {},
+  },
+];

@@ -1,0 +1,9 @@
+// Hands over to the server: replaces this process where Node can (process.execve), else stays as its parent and passes
+// signals and the exit status on.
+
+import { spawnServer } from '../system/spawn-server.js';
+
+/** Returns the exit status that prepatch is to have. */
+export async function becomeServer(words: readonly string[]): Promise<number> {
+  return spawnServer(words);
+}

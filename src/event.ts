@@ -1,0 +1,40 @@
+// Everything the core reports while it works. Reports, pages and programs are made from these; the core prints nothing.
+
+import type { ErrorCode } from './error.js';
+
+export type Phase = 'recover' | 'look' | 'check' | 'stage' | 'deploy' | 'verify' | 'commit' | 'cleanup' | 'rollback';
+
+/** Sizes in bytes, times in milliseconds. `transaction` is the id of the transaction that an event belongs to. */
+export type PatchEvent =
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly body: string }
+  | { readonly kind: 'phase'; readonly phase: Phase; readonly transaction: string | undefined }
+  | {
+      readonly kind: 'progress';
+      readonly phase: Phase;
+      readonly doneItems: number;
+      readonly totalItems: number;
+      readonly doneBytes: number;
+      readonly totalBytes: number;
+    }
+  | {
+      readonly kind: 'problem';
+      readonly code: string;
+      readonly severity: Severity;
+      readonly message: string;
+      readonly path: string | undefined;
+    }
+  | {
+      readonly kind: 'transaction';
+      readonly transaction: string;
+      readonly state: TransactionState;
+      readonly cause?: ErrorCode | undefined;
+    };
+
+export type LogLevel = 'info' | 'warn' | 'error';
+export type Severity = 'info' | 'warning' | 'error';
+export type TransactionState = 'begun' | 'committed' | 'rolled-back' | 'rollback-failed' | 'recovered';
+
+export type EventSink = (event: PatchEvent) => void;
+
+/** A sink for callers that want no events. */
+export const ignoreEvents: EventSink = () => undefined;

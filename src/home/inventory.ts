@@ -1,0 +1,96 @@
+// Facts about files: from the cache where they have not changed, else read, in bulk. A file that changes while it is read
+// gives PACK_CHANGED or HOME_CHANGED, never a digest of neither state.
+
+import { PatchError } from '../error.js';
+import type { Bulk, BulkProgress } from '../system/bulk.js';
+import type { Digests, Files, FileStat } from '../system/files.js';
+import type { DigestCache, FileFacts } from './digest-cache.js';
+import { type JarReading, readJar } from './jar.js';
+
+export interface Wanted {
+  readonly path: string;
+  readonly stat: FileStat;
+  readonly withSha256: boolean;
+  /** Read its identity as a JAR too. */
+  readonly asJar: boolean;
+}
+
+export type Learned =
+  | { readonly kind: 'facts'; readonly facts: FileFacts }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+export class Inventory {
+  readonly #files: Files;
+  readonly #bulk: Bulk;
+  readonly cache: DigestCache;
+  /** How many bytes had to be read because the cache did not know them. */
+  readBytes = 0;
+
+  constructor(files: Files, bulk: Bulk, cache: DigestCache) {
+    this.#files = files;
+    this.#bulk = bulk;
+    this.cache = cache;
+  }
+
+  /** Facts of each wanted file, in order. `deep` reads every file, whatever the cache says. */
+  async learn(wanted: readonly Wanted[], deep: boolean, progress?: BulkProgress): Promise<Learned[]> {
+    const known = wanted.map((want) => (deep ? undefined : this.#cached(want)));
+    const missing = wanted.filter((_, index) => known[index] === undefined);
+    const read = await this.#read(missing, progress);
+    let next = 0;
+    return known.map((facts): Learned => (facts === undefined ? (read[next++] as Learned) : { kind: 'facts', facts }));
+  }
+
+  #cached(want: Wanted): FileFacts | undefined {
+    const facts = this.cache.lookup(want.path, want.stat);
+    if (facts === undefined) return undefined;
+    const enough = (!want.withSha256 || facts.sha256 !== undefined) && (!want.asJar || facts.jar !== undefined);
+    return enough ? facts : undefined;
+  }
+
+  async #read(wanted: readonly Wanted[], progress: BulkProgress | undefined): Promise<Learned[]> {
+    if (wanted.length === 0) return [];
+    const items = wanted.map((want) => ({
+      path: want.path,
+      sizeBytes: want.stat.sizeBytes,
+      withSha256: want.withSha256,
+    }));
+    const results = await this.#bulk.digest(items, progress);
+    const learned: Learned[] = [];
+    for (const [index, want] of wanted.entries()) {
+      const result = results[index];
+      if (result === undefined) throw new Error('prepatch has a defect: a digest is missing');
+      this.readBytes += want.stat.sizeBytes;
+      learned.push(result.kind === 'failed' ? result : this.#complete(want, result.digests));
+    }
+    return learned;
+  }
+
+  #complete(want: Wanted, digests: Digests): Learned {
+    let jar: JarReading | undefined;
+    try {
+      if (want.asJar) jar = readJar(this.#files, want.path, want.stat.sizeBytes);
+    } catch (error) {
+      return { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
+    }
+    const after = this.#files.stat(want.path);
+    if (after === undefined || !sameIdentity(after, want.stat) || digests.sizeBytes !== want.stat.sizeBytes) {
+      return {
+        kind: 'failed',
+        error: new PatchError('PACK_CHANGED', `${want.path} changed while it was read`, { path: want.path }),
+      };
+    }
+    const facts: FileFacts = {
+      md5: digests.md5,
+      ...(digests.sha256 === undefined ? {} : { sha256: digests.sha256 }),
+      ...(jar === undefined ? {} : { jar }),
+    };
+    this.cache.record(want.path, want.stat, facts);
+    return { kind: 'facts', facts };
+  }
+}
+
+/** Whether two looks at a path have seen the same, unchanged file. */
+export function sameIdentity(a: FileStat, b: FileStat): boolean {
+  return a.inode === b.inode && a.sizeBytes === b.sizeBytes && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
+}

@@ -1,0 +1,164 @@
+// Every path of a home, once. Carbon rules 1 to 4: the repository, its folders, the two layouts of the state files.
+// Pure: strings in, strings out.
+
+import { isAbsolute, join, posix, relative, sep } from 'node:path';
+import { PatchError } from '../error.js';
+import type { RootedPath } from './entry.js';
+
+/** `carbon-4.2` keeps one list of names; `carbon-4.4` keeps names and JARs in `patches/.metadata`. */
+export type LayoutName = 'carbon-4.2' | 'carbon-4.4';
+
+/** The directories that rooted paths start from. All but `home` may be put outside the home by configuration. */
+export const ROOTS = ['home', 'components', 'plugins', 'patches', 'servicepacks', 'state'] as const;
+export type Root = (typeof ROOTS)[number];
+
+/** Carbon's backup of the original plugins; never a patch (Carbon rule 11). */
+export const BACKUP_PACK = 'patch0000';
+export const ABSORBED_LIST = 'servicepack_patches.txt';
+export const HELD_FOLDER = '.held';
+export const STATE_FOLDER = '.prepatch';
+
+export interface LayoutOverrides {
+  /** Carbon rule 1: `CARBON_REPOSITORY`, `carbon.repository`. */
+  readonly repository?: string;
+  /** Carbon rule 2: `carbon.components.dir.path`. */
+  readonly components?: string;
+  readonly patches?: string;
+  readonly servicepacks?: string;
+}
+
+export interface Layout {
+  readonly home: string;
+  readonly name: LayoutName;
+  readonly repository: string;
+  readonly components: string;
+  readonly plugins: string;
+  readonly patches: string;
+  readonly servicepacks: string;
+  readonly logs: string;
+  readonly patchesLog: string;
+  /** Our own state; see docs/formats.md. */
+  readonly state: string;
+  readonly journal: string;
+  readonly ledger: string;
+  /** A second copy of the ledger, for `doctor`; never read in a start. */
+  readonly ledgerCopy: string;
+  readonly locks: string;
+  /** Originals that packs shadow, by SHA-256. */
+  readonly store: string;
+  /** Staging and backups of the one transaction that runs. */
+  readonly work: string;
+  /** Foreign content that had to make way; never deleted by us. */
+  readonly aside: string;
+  readonly cache: string;
+  readonly history: string;
+  /** The files that say what is applied, in this layout. */
+  readonly namesFile: string;
+  readonly jarsFile: string | undefined;
+  readonly configFile: string;
+}
+
+const METADATA = '.metadata';
+
+/** The folder whose presence in `patches` chooses the 4.4 layout (Carbon rule 3). */
+export function metadataFolder(patches: string): string {
+  return join(patches, METADATA);
+}
+
+export function makeLayout(home: string, name: LayoutName, overrides: LayoutOverrides = {}): Layout {
+  const within = (value: string | undefined, fallback: string) =>
+    value === undefined ? fallback : isAbsolute(value) ? value : join(home, value);
+  const repository = within(overrides.repository, join(home, 'repository'));
+  const components = within(overrides.components, join(repository, 'components'));
+  const patches = within(overrides.patches, join(components, 'patches'));
+  const servicepacks = within(overrides.servicepacks, join(components, 'servicepacks'));
+  const logs = join(repository, 'logs');
+  const state = join(components, STATE_FOLDER);
+  const metadata = metadataFolder(patches);
+  return {
+    home,
+    name,
+    repository,
+    components,
+    plugins: join(components, 'plugins'),
+    patches,
+    servicepacks,
+    logs,
+    patchesLog: join(logs, 'patches.log'),
+    state,
+    journal: join(state, 'journal'),
+    ledger: join(state, 'ledger.json'),
+    ledgerCopy: join(state, 'ledger.copy.json'),
+    locks: join(state, 'locks'),
+    store: join(state, 'store'),
+    work: join(state, 'work'),
+    aside: join(state, 'aside'),
+    cache: join(state, 'cache'),
+    history: join(state, 'history'),
+    namesFile:
+      name === 'carbon-4.4'
+        ? join(metadata, 'prePatchedDir.txt')
+        : join(components, 'default', 'configuration', 'prePatched.txt'),
+    jarsFile: name === 'carbon-4.4' ? join(metadata, 'prePatchedJARs.txt') : undefined,
+    configFile: join(home, 'prepatch.yaml'),
+  };
+}
+
+/** The directory of a root. */
+export function rootDirectory(layout: Layout, root: Root): string {
+  return layout[root];
+}
+
+/**
+ * Makes a rooted path from untrusted parts.
+ * @throws PatchError OUTSIDE_HOME for an absolute path, an empty, `.` or `..` segment, a backslash or a NUL.
+ */
+export function rooted(root: Root, path: string): RootedPath {
+  const bad =
+    path.includes('\0') ||
+    path.includes('\\') ||
+    (path !== '' && path.split('/').some((part) => part === '' || part === '.' || part === '..'));
+  if (bad) throw new PatchError('OUTSIDE_HOME', `${JSON.stringify(path)} is not a path inside ${root}`, { path });
+  return `${root}:${path}` as RootedPath;
+}
+
+export function splitRooted(path: RootedPath): { root: Root; path: string } {
+  const colon = path.indexOf(':');
+  const root = path.slice(0, colon);
+  if (!isRoot(root)) throw new PatchError('OUTSIDE_HOME', `${JSON.stringify(path)} names no root of a home`, { path });
+  return { root, path: path.slice(colon + 1) };
+}
+
+function isRoot(name: string): name is Root {
+  return (ROOTS as readonly string[]).includes(name);
+}
+
+/** Checks a rooted path that was read from a file, and returns it typed. @throws PatchError OUTSIDE_HOME */
+export function parseRooted(text: string): RootedPath {
+  const parts = splitRooted(text as RootedPath);
+  return rooted(parts.root, parts.path);
+}
+
+/** The absolute path of a rooted path. */
+export function absolute(layout: Layout, path: RootedPath): string {
+  const parts = splitRooted(path);
+  return parts.path === '' ? layout[parts.root] : join(layout[parts.root], parts.path);
+}
+
+/** A rooted path's parent; the root itself has none. */
+export function parentOf(path: RootedPath): RootedPath | undefined {
+  const parts = splitRooted(path);
+  if (parts.path === '') return undefined;
+  const parent = posix.dirname(parts.path);
+  return `${parts.root}:${parent === '.' ? '' : parent}` as RootedPath;
+}
+
+/** How people see a path: relative to the home where it lies in it, else absolute. */
+export function display(layout: Layout, path: RootedPath | string): string {
+  const full =
+    /^[a-z]+:/.test(path) && isRoot(path.slice(0, path.indexOf(':'))) ? absolute(layout, path as RootedPath) : path;
+  const inside = relative(layout.home, full);
+  return inside === '' || inside.startsWith(`..${sep}`) || inside === '..' || isAbsolute(inside)
+    ? full
+    : inside.split(sep).join('/');
+}

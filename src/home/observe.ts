@@ -1,0 +1,322 @@
+// One look at a home: packs, plugins, state files. Reads only what planning needs; what has not changed since an earlier
+// look is known from the cache and not read again.
+
+import { join, relative, sep } from 'node:path';
+import { errnoOf, PatchError } from '../error.js';
+import type { Ledger } from '../plan/ledger.js';
+import type { BackupFile, Observation, SeenPlugin } from '../plan/observation.js';
+import { notice, type Problem } from '../problem.js';
+import type { Files, FileStat } from '../system/files.js';
+import { parseJars, parseNames } from './carbon-state.js';
+import { ABSENT, type FileEntry, type RootedPath, type Sha256 } from './entry.js';
+import type { Inventory, Wanted } from './inventory.js';
+import { absolute, BACKUP_PACK, display, type Layout, rooted, STATE_FOLDER } from './layout.js';
+import type { Pack } from './pack.js';
+import { type ListedPack, listPacks, listReadable, type PackRules, readAbsorbed, readPacks } from './packs.js';
+import { walkTree } from './tree.js';
+
+export interface Exclusion {
+  readonly name: string;
+  readonly kind: Pack['kind'];
+  readonly reason: string;
+}
+
+export interface LookOptions {
+  readonly rules: PackRules;
+  readonly deep: boolean;
+  readonly excluded: readonly Exclusion[];
+  readonly ledger: Ledger | undefined;
+  readonly progress?: (doneItems: number, totalItems: number, doneBytes: number, totalBytes: number) => void;
+}
+
+const STATE_LIMIT_BYTES = 64 * 1024 * 1024;
+
+/** @throws PatchError NOT_A_DIRECTORY, UNREADABLE */
+export async function observe(
+  files: Files,
+  layout: Layout,
+  inventory: Inventory,
+  options: LookOptions,
+): Promise<Observation> {
+  const { ledger, rules, excluded } = options;
+  const problems: Problem[] = [];
+  if (inventory.cache.damaged) {
+    problems.push(
+      notice('CACHE_DAMAGED', 'info', 'the cache of digests could not be used; every file is read again', {
+        path: display(layout, layout.cache),
+        hint: 'Nothing has to be done.',
+      }),
+    );
+  }
+  const listing = listPacks(files, layout, rules);
+  problems.push(...listing.problems);
+  const isExcluded = (pack: ListedPack) => excluded.some((one) => one.name === pack.name && one.kind === pack.kind);
+  const candidates = [
+    ...listing.olderServicepacks,
+    ...(listing.servicepack === undefined ? [] : [listing.servicepack]),
+  ];
+  const servicepack = candidates.filter((pack) => !isExcluded(pack)).at(-1);
+  const absorbs = absorbedBy(files, layout, servicepack);
+  warnOfAbsorbList(layout, servicepack, absorbs, listing.patches, problems);
+  const patches = listing.patches.filter((pack) => !absorbs.includes(pack.name) && !isExcluded(pack));
+  const listed = servicepack === undefined ? patches : [servicepack, ...patches];
+  const packs = await readPacks(files, layout, inventory, listed, {
+    rules,
+    deep: options.deep,
+    ...(options.progress === undefined ? {} : { progress: options.progress }),
+  });
+  const state = readState(files, layout);
+  const backup =
+    ledger === undefined && listing.hasBackup
+      ? await readBackup(files, layout, inventory, options.deep)
+      : new Map<RootedPath, BackupFile>();
+  const plugins = await lookAtPlugins(files, layout, inventory, { packs, ledger, backup, deep: options.deep });
+  const stateFiles = [layout.namesFile, ...(layout.jarsFile === undefined ? [] : [layout.jarsFile]), layout.ledger];
+  return {
+    layout,
+    companion: rules.companion,
+    packs,
+    excluded: excluded.map((one) => ({
+      ...one,
+      held: [...candidates, ...listing.patches].some(
+        (pack) => pack.name === one.name && pack.kind === one.kind && pack.held,
+      ),
+    })),
+    absorbed: listing.patches.filter((pack) => absorbs.includes(pack.name)).map((pack) => pack.name),
+    hidingFiles: listing.hidingFiles,
+    problems,
+    hasBackup: listing.hasBackup,
+    backupAbsorbed: absorbs.includes(BACKUP_PACK),
+    backup,
+    state,
+    ledger,
+    plugins,
+    stateEntries: new Map(stateFiles.map((path) => [stateRooted(layout, path), stateEntry(files, path)])),
+    missingDirectories: missingDirectories(files, layout, [
+      layout.plugins,
+      ...stateFiles.map((path) => join(path, '..')),
+    ]),
+    stored: readStore(files, layout),
+  };
+}
+
+/** The rooted path of a state file: below `state`, `patches` or the home, whichever holds it. */
+export function stateRooted(layout: Layout, path: string): RootedPath {
+  for (const root of ['state', 'patches', 'components', 'home'] as const) {
+    const inside = relative(layout[root], path);
+    if (inside !== '' && !inside.startsWith(`..${sep}`) && inside !== '..')
+      return rooted(root, inside.split(sep).join('/'));
+  }
+  throw new PatchError('OUTSIDE_HOME', `${path} is not inside the home ${layout.home}`, { path });
+}
+
+function absorbedBy(files: Files, layout: Layout, servicepack: ListedPack | undefined): readonly string[] {
+  if (servicepack === undefined) return [];
+  try {
+    return readAbsorbed(files, layout, servicepack) ?? [];
+  } catch {
+    // The same error is a problem of the service pack when it is read.
+    return [];
+  }
+}
+
+function warnOfAbsorbList(
+  layout: Layout,
+  servicepack: ListedPack | undefined,
+  absorbs: readonly string[],
+  patches: readonly ListedPack[],
+  problems: Problem[],
+): void {
+  if (servicepack === undefined) return;
+  const there = new Set(patches.map((patch) => patch.name));
+  for (const name of absorbs) {
+    const trimmed = name.trim();
+    if (there.has(name) || name === trimmed || !there.has(trimmed)) continue;
+    const path = display(layout, rooted('servicepacks', `${servicepack.name}/servicepack_patches.txt`));
+    problems.push(
+      notice(
+        'ABSORB_LIST',
+        'warning',
+        `${path} lists ${JSON.stringify(name)}, with blanks; ${trimmed} is not absorbed`,
+        { pack: servicepack.name, path, hint: 'Remove the blanks from that line.' },
+      ),
+    );
+  }
+}
+
+function readState(files: Files, layout: Layout): Observation['state'] {
+  const names = readText(files, layout.namesFile);
+  const jars = layout.jarsFile === undefined ? undefined : readText(files, layout.jarsFile);
+  return {
+    names: names === undefined ? [] : parseNames(names),
+    jars: jars === undefined ? undefined : parseJars(jars).jars,
+    namesFile: names !== undefined,
+    jarsFile: jars !== undefined,
+  };
+}
+
+function readText(files: Files, path: string): string | undefined {
+  const stat = files.stat(path);
+  if (stat === undefined) return undefined;
+  if (stat.kind !== 'file') throw new PatchError('NOT_A_FILE', `${path} is not a file`, { path });
+  try {
+    return files.read(path, STATE_LIMIT_BYTES).toString('utf8');
+  } catch (error) {
+    if (error instanceof PatchError) throw error;
+    throw new PatchError('UNREADABLE', `${path} cannot be read (${errnoOf(error) ?? 'unknown error'})`, {
+      path,
+      cause: error,
+    });
+  }
+}
+
+function stateEntry(files: Files, path: string): FileEntry | typeof ABSENT {
+  const stat = files.stat(path);
+  if (stat === undefined) return ABSENT;
+  if (stat.kind !== 'file') throw new PatchError('NOT_A_FILE', `${path} is not a file`, { path });
+  const digests = files.digest(path, false);
+  return { kind: 'file', md5: digests.md5, sizeBytes: digests.sizeBytes, mode: stat.mode };
+}
+
+function missingDirectories(files: Files, layout: Layout, folders: readonly string[]): RootedPath[] {
+  const missing = new Set<string>();
+  for (const folder of folders) {
+    const chain: string[] = [];
+    for (
+      let path = folder;
+      (isBelow(layout.home, path) || isBelow(layout.components, path)) && files.stat(path) === undefined;
+      path = join(path, '..')
+    )
+      chain.unshift(path);
+    for (const path of chain) if (path !== layout.state && !isBelow(layout.state, path)) missing.add(path);
+  }
+  return [...missing].map((path) => stateRooted(layout, path));
+}
+
+function isBelow(folder: string, path: string): boolean {
+  return path.startsWith(folder + sep);
+}
+
+function readStore(files: Files, layout: Layout): Set<Sha256> {
+  if (files.stat(layout.store)?.kind !== 'directory') return new Set();
+  return new Set(files.list(layout.store).filter((name) => /^[0-9a-f]{64}$/.test(name)) as Sha256[]);
+}
+
+async function readBackup(
+  files: Files,
+  layout: Layout,
+  inventory: Inventory,
+  deep: boolean,
+): Promise<Map<RootedPath, BackupFile>> {
+  const top = join(layout.patches, BACKUP_PACK);
+  const entries = walkTree(files, top).filter((entry) => entry.stat.kind === 'file');
+  const wanted = entries.map(
+    (entry): Wanted => ({
+      path: `${top}/${entry.path}`,
+      stat: entry.stat,
+      withSha256: true,
+      asJar: entry.path.endsWith('.jar'),
+    }),
+  );
+  const learned = await inventory.learn(wanted, deep);
+  const backup = new Map<RootedPath, BackupFile>();
+  for (const [index, entry] of entries.entries()) {
+    const result = learned[index];
+    if (result?.kind !== 'facts') continue;
+    const { md5, sha256, jar } = result.facts;
+    backup.set(rooted('plugins', entry.path), {
+      source: rooted('patches', `${BACKUP_PACK}/${entry.path}`),
+      entry: {
+        kind: 'file',
+        md5,
+        ...(sha256 === undefined ? {} : { sha256 }),
+        sizeBytes: entry.stat.sizeBytes,
+        mode: entry.stat.mode & 0o777,
+      },
+      sound: jar?.kind !== 'bad',
+    });
+  }
+  return backup;
+}
+
+interface PluginNeeds {
+  readonly packs: readonly Pack[];
+  readonly ledger: Ledger | undefined;
+  readonly backup: ReadonlyMap<RootedPath, BackupFile>;
+  readonly deep: boolean;
+}
+
+async function lookAtPlugins(
+  files: Files,
+  layout: Layout,
+  inventory: Inventory,
+  needs: PluginNeeds,
+): Promise<Map<RootedPath, SeenPlugin>> {
+  const plugins = new Map<RootedPath, SeenPlugin>();
+  const folder = layout.plugins;
+  const top = files.stat(folder);
+  if (top === undefined) return plugins;
+  if (top.kind === 'file' || top.kind === 'other')
+    throw new PatchError('NOT_A_DIRECTORY', `${folder} is not a directory`, { path: folder });
+  listReadable(files, folder);
+  const covered = new Set<RootedPath>(needs.packs.flatMap((pack) => pack.files.map((file) => file.target)));
+  const wanted: Wanted[] = [];
+  const rootedPaths: RootedPath[] = [];
+  for (const entry of walkTree(files, folder, (path) => path === STATE_FOLDER)) {
+    const path = `plugins:${entry.path}` as RootedPath;
+    plugins.set(path, toSeen(entry.stat));
+    const need = needOf(path, entry.stat, covered, needs);
+    if (entry.stat.kind !== 'file' || need === 'none') continue;
+    wanted.push({
+      path: absolute(layout, path),
+      stat: entry.stat,
+      withSha256: need === 'original',
+      asJar: needs.backup.size > 0 && entry.path.endsWith('.jar'),
+    });
+    rootedPaths.push(path);
+  }
+  const learned = await inventory.learn(wanted, needs.deep);
+  for (const [index, path] of rootedPaths.entries()) {
+    const result = learned[index];
+    const seen = plugins.get(path);
+    if (result === undefined || seen?.kind !== 'file') continue;
+    if (result.kind === 'failed') {
+      if (result.error instanceof PatchError) throw result.error;
+      throw new PatchError(
+        'UNREADABLE',
+        `${absolute(layout, path)} cannot be read (${errnoOf(result.error) ?? 'unknown error'})`,
+        { path: absolute(layout, path), cause: result.error },
+      );
+    }
+    const { md5, sha256, jar } = result.facts;
+    plugins.set(path, {
+      ...seen,
+      md5,
+      ...(sha256 === undefined ? {} : { sha256 }),
+      ...(jar === undefined ? {} : { sound: jar.kind === 'jar' }),
+    });
+  }
+  return plugins;
+}
+
+/** `original`: its content may have to be kept, so SHA-256 too. `digest`: MD5 suffices. */
+function needOf(
+  path: RootedPath,
+  stat: FileStat,
+  covered: ReadonlySet<RootedPath>,
+  needs: PluginNeeds,
+): 'none' | 'digest' | 'original' {
+  const base = needs.ledger?.base[path];
+  if (base !== undefined) return 'digest';
+  if (covered.has(path) || needs.backup.size > 0) return 'original';
+  if (needs.deep) return 'digest';
+  const seen = needs.ledger?.seen[path];
+  if (seen === undefined || seen.md5 === undefined) return 'none';
+  return seen.sizeBytes === stat.sizeBytes && seen.mtimeMs !== stat.mtimeMs ? 'digest' : 'none';
+}
+
+function toSeen(stat: FileStat): SeenPlugin {
+  if (stat.kind === 'file')
+    return { kind: 'file', sizeBytes: stat.sizeBytes, mtimeMs: stat.mtimeMs, mode: stat.mode & 0o7777 };
+  return stat.kind === 'directory' ? { kind: 'directory', mode: stat.mode & 0o7777 } : { kind: 'foreign' };
+}

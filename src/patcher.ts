@@ -1,0 +1,815 @@
+// The use cases: status, plan, apply, boot, verify, recover, history, rebase, doctor. They return data and report events; they
+// print nothing. One way in for a change of a home: look, plan, policy, transaction.
+
+import { join } from 'node:path';
+import type { Config, Policy } from './config.js';
+import { assert, type ErrorCode, PatchError } from './error.js';
+import type { EventSink, LogLevel, PatchEvent } from './event.js';
+import { DigestCache } from './home/digest-cache.js';
+import { ABSENT, type Md5, type RootedPath } from './home/entry.js';
+import { detectLayout, hasCompanion } from './home/find-home.js';
+import { Inventory } from './home/inventory.js';
+import { absolute, display, type Layout, type LayoutName } from './home/layout.js';
+import { type Exclusion, observe } from './home/observe.js';
+import type { Pack } from './home/pack.js';
+import type { PackRules } from './home/packs.js';
+import {
+  APPLYING,
+  appliedLines,
+  CHANGES_DETECTED,
+  CHECKING,
+  NOTHING_NEW,
+  notAppliedLine,
+  VERIFICATION_DONE,
+  VERIFICATION_PROBLEMS,
+  VERIFICATION_STARTED,
+  VERIFICATION_WARNINGS,
+} from './plan/carbon-lines.js';
+import type { Ledger, LedgerPack } from './plan/ledger.js';
+import { makePlan, writeText } from './plan/make-plan.js';
+import type { Observation } from './plan/observation.js';
+import { type Operation, stagedBytes } from './plan/operation.js';
+import type { Plan } from './plan/plan.js';
+import type { Problem } from './problem.js';
+import { type History, type HistoryRecord, readHistory } from './state/history.js';
+import { formatLedger, readLedger } from './state/ledger-file.js';
+import type { Bulk } from './system/bulk.js';
+import { transactionId } from './system/clock.js';
+import type { Files } from './system/files.js';
+import { toPatchError } from './transaction/failure.js';
+import { findOwner, Lock } from './transaction/lock.js';
+import { isInterrupted, type Recovery, recover } from './transaction/recover.js';
+import { readJournal } from './transaction/journal.js';
+import { runTransaction, type TransactionContext } from './transaction/transaction.js';
+
+export interface PatcherDoors {
+  readonly files: Files;
+  readonly bulk: Bulk;
+  readonly emit: EventSink;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export type HomeState = 'clean' | 'pending' | 'interrupted' | 'drifted' | 'tampered' | 'rollback-failed' | 'probation';
+
+export interface Status {
+  readonly home: string;
+  readonly layout: LayoutName;
+  readonly state: HomeState;
+  readonly applied: readonly string[];
+  readonly pending: {
+    readonly apply: readonly string[];
+    readonly revert: readonly string[];
+    readonly update: readonly string[];
+  };
+  readonly base: { readonly plugins: number; readonly covered: number; readonly unknown: readonly string[] };
+  readonly lastTransaction: { readonly id: string; readonly outcome: string; readonly at: string } | null;
+  readonly companion: boolean;
+  readonly lockedBy: string | null;
+  readonly problems: readonly Problem[];
+}
+
+/** What a plan looks like to programs: the plan without the engine's own parts. */
+export interface PlanReport {
+  readonly home: string;
+  readonly layout: LayoutName;
+  readonly apply: readonly string[];
+  readonly revert: readonly string[];
+  readonly update: readonly string[];
+  readonly changes: Plan['changes'];
+  readonly problems: readonly Problem[];
+  readonly bytesNeeded: number;
+  readonly operations: number;
+}
+
+export interface RunResult {
+  readonly home: string;
+  /** `kept`: the wanted change was refused or undone, and the home is verified to be as it was before. */
+  readonly outcome: 'nothing' | 'changed' | 'kept';
+  readonly transaction: string | null;
+  readonly recovered: string | null;
+  readonly apply: readonly string[];
+  readonly revert: readonly string[];
+  readonly update: readonly string[];
+  readonly changes: Plan['changes'];
+  readonly problems: readonly Problem[];
+  /** Packs that were left out by the policy `degraded`, and why. */
+  readonly quarantined: readonly { readonly name: string; readonly reason: string }[];
+  /** Why the change was refused or undone; null where it was not. */
+  readonly failure: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly hint: string;
+    readonly exitCode: number;
+  } | null;
+}
+
+export interface VerifyResult {
+  readonly home: string;
+  readonly ok: boolean;
+  readonly deep: boolean;
+  readonly checkedFiles: number;
+  readonly readBytes: number;
+  readonly problems: readonly Problem[];
+  readonly repaired: boolean;
+}
+
+export interface DoctorReport {
+  readonly home: string;
+  readonly findings: readonly { readonly what: string; readonly path: string; readonly remedy: string }[];
+  readonly fixed: readonly string[];
+}
+
+interface Look {
+  readonly observation: Observation;
+  readonly inventory: Inventory;
+}
+
+/** Beyond so many lines of one kind, a log says how many more there are. */
+const PROBLEM_LINES = 50;
+
+export class Patcher {
+  readonly #doors: PatcherDoors;
+  readonly #config: Config;
+  readonly #layout: Layout;
+  readonly #rules: PackRules;
+  #transaction: string | undefined;
+
+  /** @throws PatchError NO_HOME, NOT_A_DIRECTORY */
+  constructor(home: string, config: Config, doors: PatcherDoors) {
+    this.#doors = doors;
+    this.#config = config;
+    this.#layout = detectLayout(doors.files, home, config);
+    this.#rules = { order: config.order, companion: hasCompanion(doors.files, this.#layout, config) };
+  }
+
+  get layout(): Layout {
+    return this.#layout;
+  }
+
+  // --- reading
+
+  async status(): Promise<Status> {
+    const { files } = this.#doors;
+    const base = {
+      home: this.#layout.home,
+      layout: this.#layout.name,
+      companion: this.#rules.companion,
+      lockedBy: findOwner(files, this.#layout) ?? null,
+    };
+    const history = readHistory(files, this.#layout);
+    const last = history.records.at(-1);
+    const lastTransaction =
+      last === undefined
+        ? null
+        : { id: last.transaction, outcome: last.outcome, at: new Date(last.recordedMs).toISOString() };
+    if (isInterrupted(files, this.#layout) && base.lockedBy === null) {
+      const problems = [this.#interruptedProblem()];
+      const state = this.#hasFailedRollback() ? 'rollback-failed' : 'interrupted';
+      return {
+        ...base,
+        state,
+        applied: this.#ledgerNames(),
+        pending: { apply: [], revert: [], update: [] },
+        base: { plugins: 0, covered: 0, unknown: [] },
+        lastTransaction,
+        problems,
+      };
+    }
+    const { observation, inventory } = await this.#look([], false);
+    const plan = this.#plan(observation);
+    this.#saveCache(inventory);
+    const ledger = observation.ledger;
+    const unknown = Object.entries(ledger?.base ?? {})
+      .filter(([, entry]) => entry.kind === 'unknown')
+      .map(([path]) => display(this.#layout, path as RootedPath));
+    return {
+      ...base,
+      state: stateOf(plan),
+      applied: (ledger?.packs ?? []).map((pack) => pack.name),
+      pending: { apply: plan.apply, revert: plan.revert, update: plan.update },
+      base: {
+        plugins: [...observation.plugins.values()].filter((plugin) => plugin.kind === 'file').length,
+        covered: Object.keys(ledger?.base ?? {}).length,
+        unknown,
+      },
+      lastTransaction,
+      problems: plan.problems,
+    };
+  }
+
+  async plan(): Promise<PlanReport> {
+    if (isInterrupted(this.#doors.files, this.#layout) && findOwner(this.#doors.files, this.#layout) === undefined) {
+      const problem = this.#interruptedProblem();
+      return {
+        home: this.#layout.home,
+        layout: this.#layout.name,
+        apply: [],
+        revert: [],
+        update: [],
+        changes: [],
+        problems: [problem],
+        bytesNeeded: 0,
+        operations: 0,
+      };
+    }
+    const { observation, inventory } = await this.#look([], false);
+    this.#saveCache(inventory);
+    return toReport(this.#plan(observation));
+  }
+
+  history(id?: string): History {
+    const history = readHistory(this.#doors.files, this.#layout);
+    if (id === undefined) return history;
+    const records = history.records.filter((record: HistoryRecord) => record.transaction.startsWith(id));
+    if (records.length === 0)
+      throw new PatchError('BAD_USAGE', `there is no transaction ${id} in the history`, {
+        hint: 'prepatch history lists them all.',
+      });
+    return { records, brokenAt: history.brokenAt };
+  }
+
+  // --- changing
+
+  /**
+   * One start: recover, compare, apply or revert, verify.
+   * @throws PatchError where policy does not let the home stay as it is (`strict`), or where nothing is certain (exit 4, 5)
+   */
+  async start(policy: Policy, reason: string, waitMs: number): Promise<RunResult> {
+    const { files } = this.#doors;
+    let recovered: string | null = null;
+    if (isInterrupted(files, this.#layout)) recovered = await this.#recoverLocked(waitMs);
+    this.#log('info', CHECKING);
+    const first = await this.#lookByPolicy(policy);
+    if (
+      first.plan.operations.length === 0 &&
+      first.failure === undefined &&
+      findOwner(files, this.#layout) === undefined
+    ) {
+      this.#saveCache(first.look.inventory);
+      this.#logProblems(first.plan);
+      this.#logNothing(first.plan);
+      return this.#result('nothing', first, null, recovered);
+    }
+    return this.#withLock(waitMs, async (lock) => {
+      if (isInterrupted(files, this.#layout)) recovered = await this.#recoverNow();
+      return this.#startLocked(policy, reason, lock, recovered);
+    });
+  }
+
+  /** Finishes or undoes an interrupted transaction; nothing else. */
+  async recover(waitMs: number): Promise<Recovery> {
+    const { files } = this.#doors;
+    if (!isInterrupted(files, this.#layout)) return { action: 'nothing', transaction: undefined };
+    return this.#withLock(waitMs, async () => {
+      const outcome = await recover(this.#context());
+      this.#logRecovery(outcome);
+      return outcome;
+    });
+  }
+
+  /**
+   * Compares every path with what it should be. `deep` reads every file; `repair` puts back what can be proven.
+   * @throws PatchError as `start` does
+   */
+  async verify(options: {
+    readonly deep: boolean;
+    readonly repair: boolean;
+    readonly waitMs: number;
+  }): Promise<VerifyResult> {
+    const { files } = this.#doors;
+    if (isInterrupted(files, this.#layout)) {
+      if (!options.repair)
+        return {
+          home: this.#layout.home,
+          ok: false,
+          deep: options.deep,
+          checkedFiles: 0,
+          readBytes: 0,
+          problems: [this.#interruptedProblem()],
+          repaired: false,
+        };
+      await this.#recoverLocked(options.waitMs);
+    }
+    const look = await this.#lookAtLedger(options.deep);
+    const plan = this.#plan(look.observation, 'repair');
+    const problems = verificationProblems(plan);
+    let repaired = false;
+    if (options.repair && plan.operations.length > 0) {
+      const errors = plan.problems.filter((problem) => problem.severity === 'error');
+      if (errors.length > 0) throw problemError(errors);
+      await this.#withLock(options.waitMs, async (lock) => {
+        await this.#execute(plan, 'verify --repair', lock);
+        repaired = true;
+      });
+    }
+    this.#saveCache(look.inventory);
+    const checkedFiles = [...look.observation.plugins.values()].filter((plugin) => plugin.kind === 'file').length;
+    return {
+      home: this.#layout.home,
+      ok: problems.length === 0 || repaired,
+      deep: options.deep,
+      checkedFiles,
+      readBytes: look.inventory.readBytes,
+      problems,
+      repaired,
+    };
+  }
+
+  /** Takes plugins that no pack covers as they are now for the base. */
+  async rebase(
+    waitMs: number,
+  ): Promise<{ readonly transaction: string | null; readonly problems: readonly Problem[] }> {
+    return this.#withLock(waitMs, async (lock) => {
+      if (isInterrupted(this.#doors.files, this.#layout)) await this.#recoverNow();
+      const before = await this.#look([], true);
+      const changed = this.#plan(before.observation).problems.filter(
+        (problem) => problem.code === 'BASE_CHANGED' || problem.code === 'ORPHAN',
+      );
+      if (before.observation.ledger === undefined || changed.length === 0) return { transaction: null, problems: [] };
+      const look = await this.#lookAtLedger(true);
+      const plan = makePlan(look.observation, { drift: 'report', transaction: this.#newTransaction(), rebase: true });
+      await this.#execute(plan, 'rebase', lock);
+      for (const problem of changed) this.#log('info', `Taken for the base: ${problem.path ?? ''}`);
+      return { transaction: this.#transaction ?? null, problems: changed };
+    });
+  }
+
+  // --- the steps of a start
+
+  async #startLocked(policy: Policy, reason: string, lock: Lock, recovered: string | null): Promise<RunResult> {
+    let run = await this.#lookByPolicy(policy);
+    for (;;) {
+      this.#logProblems(run.plan);
+      if (run.failure !== undefined && policy === 'strict') throw run.failure;
+      if (run.plan.operations.length === 0) {
+        this.#saveCache(run.look.inventory);
+        if (run.failure === undefined) this.#logNothing(run.plan);
+        else this.#logKept(run.failure);
+        return this.#result(run.failure === undefined ? 'nothing' : 'kept', run, null, recovered);
+      }
+      const problem = run.plan.problems.filter((one) => one.severity === 'error');
+      if (problem.length > 0) {
+        const failure = run.failure ?? problemError(problem);
+        this.#logKept(failure);
+        if (!isAsBefore(run.plan)) throw failure;
+        return this.#result('kept', { ...run, failure }, null, recovered);
+      }
+      try {
+        await this.#execute(run.plan, reason, lock);
+        this.#saveCache(run.look.inventory);
+        if (run.failure !== undefined) this.#logKept(run.failure);
+        return this.#result(run.failure === undefined ? 'changed' : 'kept', run, this.#transaction ?? null, recovered);
+      } catch (error) {
+        const failure = toPatchError(error, 'working on', this.#layout.home, 'DEPLOY_FAILED');
+        if (policy === 'strict' || failure.exitCode > 3) throw failure;
+        const culprit = policy === 'degraded' ? this.#packOf(run.look.observation, failure) : undefined;
+        if (culprit === undefined) return await this.#keepAfterFailure(run, failure, recovered);
+        this.#log('warn', `${culprit.name} is quarantined: ${failure.message}`);
+        run = await this.#lookByPolicy(policy, [
+          ...run.excluded,
+          { name: culprit.name, kind: culprit.kind, reason: failure.message },
+        ]);
+      }
+    }
+  }
+
+  /** The transaction was refused or undone: the home is as before, which is good if it was. */
+  async #keepAfterFailure(run: Run, failure: PatchError, recovered: string | null): Promise<RunResult> {
+    const look = await this.#lookAtLedger(false);
+    const plan = this.#plan(look.observation, 'repair');
+    if (!isAsBefore(plan)) throw failure;
+    this.#logKept(failure);
+    return this.#result('kept', { ...run, plan: { ...plan, problems: run.plan.problems }, failure }, null, recovered);
+  }
+
+  /** Looks and plans; where the folders hold something that cannot be applied, does what the policy says. */
+  async #lookByPolicy(policy: Policy, excluded: readonly Exclusion[] = []): Promise<Run> {
+    let left: readonly Exclusion[] = excluded;
+    const refusals: Problem[] = [];
+    for (;;) {
+      const look = await this.#look(left, false);
+      const plan = this.#plan(look.observation);
+      const errors = plan.problems.filter((problem) => problem.severity === 'error');
+      const withRefusals = { ...plan, problems: [...refusals, ...plan.problems] };
+      if (errors.length === 0) return { look, plan: withRefusals, excluded: left, failure: undefined };
+      const failure = problemError(errors);
+      const broken = look.observation.packs.filter((pack) => errors.some((problem) => problem.pack === pack.name));
+      if (policy === 'degraded' && broken.length > 0) {
+        refusals.push(
+          ...errors
+            .filter((problem) => broken.some((pack) => pack.name === problem.pack))
+            .map((problem): Problem => ({ ...problem, severity: 'warning' })),
+        );
+        left = [
+          ...left,
+          ...broken.map((pack) => ({
+            name: pack.name,
+            kind: pack.kind,
+            reason: errors.find((problem) => problem.pack === pack.name)?.message ?? 'broken',
+          })),
+        ];
+        for (const one of left.slice(-broken.length)) this.#log('warn', `${one.name} is quarantined: ${one.reason}`);
+        continue;
+      }
+      if (policy === 'strict' || look.observation.ledger === undefined) {
+        // Nothing is done: the home stays as it is found.
+        return {
+          look,
+          plan: {
+            ...withRefusals,
+            operations: policy === 'strict' ? withRefusals.operations : this.#holdOnly(look.observation),
+            changes: [],
+          },
+          excluded: left,
+          failure,
+        };
+      }
+      const lastGood = await this.#lookAtLedger(false);
+      const repair = this.#plan(lastGood.observation);
+      return {
+        look: lastGood,
+        plan: {
+          ...repair,
+          problems: [
+            ...withRefusals.problems.map(asWarning),
+            ...repair.problems.filter(
+              (problem) => problem.code === 'LEDGER_EDITED' || !plan.problems.includes(problem),
+            ),
+          ],
+        },
+        excluded: left,
+        failure,
+      };
+    }
+  }
+
+  /** Without a record there is no last good state to repair to: nothing is done. */
+  #holdOnly(_observation: Observation): Operation[] {
+    return [];
+  }
+
+  async #execute(plan: Plan, reason: string, lock: Lock): Promise<void> {
+    const quiet = plan.changes.length === 0 && !plan.detected.changed;
+    const operations =
+      plan.ledger === undefined ? plan.operations : [...plan.operations, this.#ledgerOperation(plan.ledger)];
+    if (!quiet) {
+      for (const line of plan.detected.lines) this.#log('info', line);
+      this.#log('info', CHANGES_DETECTED);
+      this.#log('info', APPLYING);
+    }
+    const transaction = plan.ledger?.transaction ?? this.#newTransaction();
+    this.#transaction = transaction;
+    const context = this.#context((event) => {
+      if (event.kind !== 'phase' || event.phase !== 'verify' || quiet) return;
+      for (const line of appliedLines(plan)) this.#log('info', line);
+      this.#log('info', VERIFICATION_STARTED);
+    });
+    try {
+      await runTransaction(context, {
+        transaction,
+        reason,
+        startedMs: this.#doors.now(),
+        operations,
+        summary: {
+          apply: plan.apply,
+          revert: plan.revert,
+          update: plan.update,
+          paths: plan.changes.map((change) => ({ action: change.action, path: change.path })),
+        },
+        beforeCommit: () => lock.check(),
+      });
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      this.#log(
+        'error',
+        error instanceof PatchError && error.exitCode === 4
+          ? `Transaction ${transaction} could not be undone: ${cause}`
+          : `Transaction ${transaction} failed, the home is as before: ${cause}`,
+      );
+      throw error;
+    }
+    if (quiet) this.#logNothing(plan);
+    else this.#log('info', VERIFICATION_DONE);
+    this.#doors.emit({ kind: 'transaction', transaction, state: 'committed' });
+  }
+
+  #ledgerOperation(ledger: Ledger): Operation {
+    const path = 'state:ledger.json' as RootedPath;
+    const { files } = this.#doors;
+    const stat = files.stat(absolute(this.#layout, path));
+    const before =
+      stat === undefined
+        ? ABSENT
+        : ({ kind: 'file', ...files.digest(absolute(this.#layout, path), false), mode: stat.mode } as const);
+    return writeText(path, before, formatLedger(ledger));
+  }
+
+  // --- looking
+
+  async #look(excluded: readonly Exclusion[], deep: boolean): Promise<Look> {
+    const { files, bulk } = this.#doors;
+    const ledger = this.#readLedger();
+    const inventory = new Inventory(files, bulk, DigestCache.load(files, this.#layout.cache));
+    const observation = await observe(files, this.#layout, inventory, {
+      rules: this.#rules,
+      deep,
+      excluded,
+      ledger,
+      progress: (doneItems, totalItems, doneBytes, totalBytes) =>
+        this.#emit({ kind: 'progress', phase: 'look', doneItems, totalItems, doneBytes, totalBytes }),
+    });
+    return { observation, inventory };
+  }
+
+  /** A look whose wanted packs are those of the ledger: what the home should be if nothing new is taken in. */
+  async #lookAtLedger(deep: boolean): Promise<Look> {
+    const look = await this.#look([], deep);
+    const { ledger, packs } = look.observation;
+    if (ledger === undefined) return look;
+    const known = ledger.packs.map((pack) => packOfLedger(pack, packs));
+    const unchanged = (pack: Pack) =>
+      known.some((one) => one.name === pack.name && one.kind === pack.kind && sameFiles(one, pack));
+    const observation: Observation = {
+      ...look.observation,
+      packs: known,
+      problems: look.observation.problems.filter((problem) => problem.severity !== 'error'),
+      excluded: packs
+        .filter((pack) => !unchanged(pack))
+        .map((pack) => ({ name: pack.name, kind: pack.kind, reason: 'not applied', held: pack.held })),
+      ...(this.#rules.companion ? { visible: packs.filter((pack) => !pack.held && unchanged(pack)) } : {}),
+    };
+    return { observation, inventory: look.inventory };
+  }
+
+  #readLedger(): Ledger | undefined {
+    const { files } = this.#doors;
+    const ledger = readLedger(files, this.#layout);
+    if (ledger !== undefined) return ledger;
+    const wasThere =
+      files.stat(this.#layout.ledgerCopy) !== undefined ||
+      files.stat(join(this.#layout.history, 'transactions.jsonl')) !== undefined;
+    if (wasThere && readHistory(files, this.#layout).records.some((record) => record.outcome === 'committed')) {
+      throw new PatchError('LEDGER_MISSING', `${this.#layout.ledger} is missing, although this home has been patched`, {
+        path: this.#layout.ledger,
+      });
+    }
+    return undefined;
+  }
+
+  #plan(observation: Observation, drift: Config['drift'] = this.#config.drift): Plan {
+    return makePlan(observation, { drift, transaction: this.#newTransaction(), rebase: false });
+  }
+
+  #newTransaction(): string {
+    return transactionId(this.#doors.now());
+  }
+
+  #packOf(observation: Observation, failure: PatchError): Pack | undefined {
+    const path = failure.path;
+    if (path === undefined) return undefined;
+    return observation.packs.find((pack) => path.startsWith(`${absolute(this.#layout, pack.folder)}/`));
+  }
+
+  #saveCache(inventory: Inventory): void {
+    if (this.#doors.files.stat(this.#layout.state) === undefined) return;
+    if (this.#doors.files.stat(this.#layout.cache) === undefined) {
+      try {
+        this.#doors.files.makeDirectory(this.#layout.cache);
+      } catch (error) {
+        if (error instanceof Error && 'code' in error) return;
+        throw error;
+      }
+    }
+    const failure = inventory.cache.save();
+    if (failure !== undefined)
+      this.#emit({
+        kind: 'problem',
+        code: 'CACHE_DAMAGED',
+        severity: 'info',
+        message: `the cache of digests could not be written: ${failure.message}`,
+        path: this.#layout.cache,
+      });
+  }
+
+  // --- locks and recovery
+
+  async #withLock<T>(waitMs: number, work: (lock: Lock) => Promise<T>): Promise<T> {
+    const lock = await Lock.take(this.#doors.files, this.#layout, waitMs, (owner) =>
+      this.#log('info', `Waiting for ${owner}, which works on this home`),
+    );
+    try {
+      return await work(lock);
+    } finally {
+      lock.release();
+    }
+  }
+
+  async #recoverLocked(waitMs: number): Promise<string | null> {
+    return this.#withLock(waitMs, async () =>
+      isInterrupted(this.#doors.files, this.#layout) ? this.#recoverNow() : null,
+    );
+  }
+
+  async #recoverNow(): Promise<string | null> {
+    const outcome = await recover(this.#context());
+    this.#logRecovery(outcome);
+    return outcome.transaction ?? null;
+  }
+
+  #interruptedProblem(): Problem {
+    const failed = this.#hasFailedRollback();
+    const path = display(this.#layout, this.#layout.journal);
+    return {
+      code: failed ? 'ROLLBACK_FAILED' : 'JOURNAL_MISSING',
+      severity: 'error',
+      path,
+      message: failed ? 'an interrupted transaction could not be undone' : 'a transaction was interrupted',
+      hint: 'Run prepatch recover, or start the server: the next start finishes or undoes it first.',
+    };
+  }
+
+  #hasFailedRollback(): boolean {
+    try {
+      return readJournal(this.#doors.files, this.#layout.journal)?.failed !== undefined;
+    } catch {
+      return true;
+    }
+  }
+
+  #ledgerNames(): readonly string[] {
+    try {
+      return (readLedger(this.#doors.files, this.#layout)?.packs ?? []).map((pack) => pack.name);
+    } catch {
+      return [];
+    }
+  }
+
+  #context(watch?: (event: PatchEvent) => void): TransactionContext {
+    const emit: EventSink = (event) => {
+      watch?.(event);
+      this.#emit(event);
+    };
+    return { files: this.#doors.files, bulk: this.#doors.bulk, layout: this.#layout, emit };
+  }
+
+  // --- the log
+
+  #logNothing(plan: Plan): void {
+    this.#log('info', NOTHING_NEW);
+    this.#log('info', VERIFICATION_STARTED);
+    const unapplied = plan.problems.filter((problem) => problem.code === 'DRIFT');
+    if (unapplied.length === 0) {
+      this.#log('info', VERIFICATION_DONE);
+      return;
+    }
+    this.#log('warn', VERIFICATION_PROBLEMS);
+    for (const problem of unapplied) {
+      const pack = plan.packs.findLast((one) =>
+        one.files.some((file) => display(this.#layout, file.target) === problem.path),
+      );
+      const file = pack?.files.find((one) => display(this.#layout, one.target) === problem.path);
+      if (pack !== undefined && file !== undefined)
+        this.#log('warn', notAppliedLine(file.target.slice('plugins:'.length), file.md5 as Md5, pack.name));
+    }
+    this.#log('warn', VERIFICATION_WARNINGS);
+  }
+
+  #logProblems(plan: Plan): void {
+    const shown = plan.problems.filter((problem) => problem.severity !== 'info');
+    for (const problem of shown.slice(0, PROBLEM_LINES))
+      this.#log(problem.severity === 'error' ? 'error' : 'warn', problem.message);
+    if (shown.length > PROBLEM_LINES)
+      this.#log('warn', `and ${shown.length - PROBLEM_LINES} more; prepatch plan lists them all`);
+  }
+
+  #logKept(failure: PatchError): void {
+    this.#log('error', `Nothing was applied, the server starts on what was there before: ${failure.message}`);
+  }
+
+  #logRecovery(outcome: Recovery): void {
+    if (outcome.action === 'nothing') return;
+    const what =
+      outcome.action === 'complete' ? 'had been committed, and was completed' : 'was undone, the home is as before';
+    this.#log('warn', `Transaction ${outcome.transaction ?? ''} was interrupted; it ${what}`);
+  }
+
+  #log(level: LogLevel, body: string): void {
+    this.#emit({ kind: 'log', level, body });
+  }
+
+  #emit(event: PatchEvent): void {
+    this.#doors.emit(event);
+  }
+
+  #result(outcome: RunResult['outcome'], run: Run, transaction: string | null, recovered: string | null): RunResult {
+    const { plan, failure, excluded } = run;
+    const done = outcome === 'changed';
+    return {
+      home: this.#layout.home,
+      outcome,
+      transaction,
+      recovered,
+      apply: done ? plan.apply : [],
+      revert: done ? plan.revert : [],
+      update: done ? plan.update : [],
+      changes: transaction === null ? [] : plan.changes,
+      problems: plan.problems,
+      quarantined: excluded.map(({ name, reason }) => ({ name, reason })),
+      failure:
+        failure === undefined
+          ? null
+          : { code: failure.code, message: failure.message, hint: failure.hint, exitCode: failure.exitCode },
+    };
+  }
+}
+
+interface Run {
+  readonly look: Look;
+  readonly plan: Plan;
+  readonly excluded: readonly Exclusion[];
+  /** Why the folders cannot be applied as they are. */
+  readonly failure: PatchError | undefined;
+}
+
+function toReport(plan: Plan): PlanReport {
+  const { home, layout, apply, revert, update, changes, problems, operations } = plan;
+  const bytesNeeded = operations.reduce((sum, operation) => sum + stagedBytes(operation), 0);
+  return { home, layout, apply, revert, update, changes, problems, bytesNeeded, operations: operations.length };
+}
+
+function stateOf(plan: Plan): HomeState {
+  if (plan.problems.some((problem) => problem.code === 'LEDGER_EDITED')) return 'tampered';
+  if (plan.apply.length + plan.revert.length + plan.update.length > 0) return 'pending';
+  const isDrift = (problem: Problem) => ['DRIFT', 'DRIFTED', 'BASE_CHANGED', 'ORPHAN'].includes(problem.code);
+  if (plan.drifted.length > 0 || plan.problems.some(isDrift)) return 'drifted';
+  return plan.operations.length > 0 ? 'pending' : 'clean';
+}
+
+/** The first error, with the number of the others. */
+function problemError(errors: readonly Problem[]): PatchError {
+  const [first, ...others] = errors;
+  assert(first !== undefined, 'an error without a problem');
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+  return new PatchError(first.code as ErrorCode, `${first.message}${more}`, {
+    hint: first.hint,
+    ...(first.path === undefined ? {} : { path: first.path }),
+  });
+}
+
+function asWarning(problem: Problem): Problem {
+  return problem.severity === 'error' ? { ...problem, severity: 'warning' } : problem;
+}
+
+/** Whether the plugins are what the record says, whatever else is wrong. */
+function isAsBefore(plan: Plan): boolean {
+  return plan.changes.length === 0;
+}
+
+function verificationProblems(plan: Plan): Problem[] {
+  const codes = new Set([
+    'DRIFT',
+    'DRIFTED',
+    'BASE_CHANGED',
+    'ORPHAN',
+    'LEDGER_EDITED',
+    'STORE_DAMAGED',
+    'CONFLICT',
+    'BACKUP_UNSOUND',
+  ]);
+  return plan.problems.filter((problem) => codes.has(problem.code));
+}
+
+/** A pack as the ledger has it; its files come from the pack's folder where they are still the same there. */
+function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
+  const folder = packs.find((pack) => pack.name === recorded.name && pack.kind === recorded.kind);
+  const root = recorded.kind === 'patch' ? 'patches' : 'servicepacks';
+  return {
+    name: recorded.name,
+    kind: recorded.kind,
+    held: false,
+    folder: folder?.folder ?? (`${root}:${recorded.name}` as RootedPath),
+    absorbs: recorded.absorbs,
+    files: recorded.files.map((file) => {
+      const source = folder?.files.find((one) => one.target === file.target && one.entry.md5 === file.md5);
+      const fallback =
+        `${root}:${recorded.name}/${recorded.kind === 'servicepack' ? 'lib/' : ''}${file.fileName}` as RootedPath;
+      return {
+        fileName: file.fileName,
+        source: source?.source ?? fallback,
+        target: file.target,
+        entry: { kind: 'file', md5: file.md5, sizeBytes: file.sizeBytes, mode: file.mode },
+      };
+    }),
+    directories: recorded.directories.map((directory) => ({
+      target: directory.target,
+      entry: { kind: 'directory', mode: directory.mode },
+    })),
+    problems: [],
+  };
+}
+
+function sameFiles(a: Pack, b: Pack): boolean {
+  const files = new Map(a.files.map((file) => [file.target, file.entry.md5]));
+  return a.files.length === b.files.length && b.files.every((file) => files.get(file.target) === file.entry.md5);
+}

@@ -1,0 +1,163 @@
+// First contact: what can be told of a home that has no record of ours. Carbon's state files say what is applied, patch0000
+// what the originals were (Carbon rules 11 to 13); what neither says is not guessed. Pure.
+
+import type { Md5, RootedPath } from '../home/entry.js';
+import { display, rooted } from '../home/layout.js';
+import { errorProblem, notice, type Problem } from '../problem.js';
+import type { BaseEntry, LedgerFile, LedgerPack, SeenFile } from './ledger.js';
+import { type Prior, toLedgerPack } from './make-plan.js';
+import type { BackupFile, Observation, SeenPlugin } from './observation.js';
+
+/** The state before our first run, as far as it can be proven. */
+export function adopt(observation: Observation): Prior {
+  const claims = observation.state.names.filter((name) => name !== 'patch0000');
+  const problems: Problem[] = [];
+  const packs = claimedPacks(observation, claims);
+  const missing = claims.filter((name) => !observation.packs.some((pack) => pack.name === name));
+  const covered = coveredPaths(observation, packs);
+  const base: Record<RootedPath, BaseEntry> = {};
+  const baseSources = new Map<RootedPath, RootedPath>();
+  const restore = new Map<RootedPath, { source: RootedPath; entry: BackupFile['entry'] }>();
+  const hasBackup = observation.backup.size > 0;
+  for (const path of covered) {
+    const found = baseOf(observation, path, packs, hasBackup, problems);
+    if (found === undefined) continue;
+    base[path] = found.base;
+    if (found.source !== undefined) baseSources.set(path, found.source);
+  }
+  const seen: Record<RootedPath, SeenFile> = {};
+  for (const [path, backup] of observation.backup) {
+    const plugin = observation.plugins.get(path);
+    if (covered.has(path)) continue;
+    if (!backup.sound) {
+      problems.push(unsound(observation, path, backup));
+      continue;
+    }
+    const same =
+      plugin?.kind === 'file' && plugin.md5 === backup.entry.md5 && plugin.sizeBytes === backup.entry.sizeBytes;
+    if (same) continue;
+    // Where Carbon applied nothing that could explain it, its backup is the base; else the vendor changed it since (D12).
+    if (claims.length === 0 || (observation.state.jars === undefined && missing.length > 0))
+      restore.set(path, { source: backup.source, entry: backup.entry });
+    else seen[path] = { sizeBytes: backup.entry.sizeBytes, mtimeMs: 0, md5: backup.entry.md5 };
+  }
+  for (const [path, plugin] of observation.plugins) {
+    if (plugin.kind !== 'file' || seen[path] !== undefined || covered.has(path) || restore.has(path)) continue;
+    seen[path] = {
+      sizeBytes: plugin.sizeBytes,
+      mtimeMs: plugin.mtimeMs,
+      ...(plugin.md5 === undefined ? {} : { md5: plugin.md5 }),
+    };
+  }
+  if (missing.length > 0 && !hasBackup) {
+    const path = display(observation.layout, observation.layout.namesFile);
+    problems.push(
+      errorProblem(
+        'LEDGER_MISSING',
+        `${path} says that ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} applied; there is no such pack, no record of ours and no backup to revert it with`,
+        { path },
+      ),
+    );
+  }
+  return { ledger: undefined, packs, base, seen, restore, baseSources, problems };
+}
+
+/** The packs that Carbon's files say are applied, with the MD5s that they were applied with where that is recorded. */
+function claimedPacks(observation: Observation, claims: readonly string[]): LedgerPack[] {
+  const unclaimed = new Map<string, Md5>(observation.state.jars ?? []);
+  const present: LedgerPack[] = [];
+  for (const name of claims) {
+    const pack = observation.packs.find((one) => one.name === name);
+    if (pack !== undefined) present.push(toLedgerPack(pack));
+  }
+  const winners = new Map<RootedPath, number>();
+  for (const [index, pack] of present.entries()) for (const file of pack.files) winners.set(file.target, index);
+  const corrected = present.map((pack, index): LedgerPack => {
+    if (observation.state.jars === undefined) return pack;
+    const files = pack.files.flatMap((file): LedgerFile[] => {
+      const name = file.target.slice('plugins:'.length);
+      if (name.includes('/') || winners.get(file.target) !== index) return [file];
+      const md5 = unclaimed.get(name);
+      unclaimed.delete(name);
+      return md5 === undefined ? [] : [{ ...file, md5 }];
+    });
+    return { ...pack, files };
+  });
+  const gone = claims.filter((name) => !present.some((pack) => pack.name === name));
+  const orphans = [...unclaimed]
+    .map(([name, md5]) => orphanFile(observation, name, md5))
+    .filter((file) => file !== undefined);
+  return claims.map((name): LedgerPack => {
+    const known = corrected.find((pack) => pack.name === name);
+    if (known !== undefined) return known;
+    return {
+      name,
+      kind: name.startsWith('servicepack') ? 'servicepack' : 'patch',
+      absorbs: [],
+      files: name === gone[0] ? orphans : [],
+      directories: [],
+    };
+  });
+}
+
+/** A JAR that Carbon recorded and that no pack holds any more; undefined for a name that is no plugin's. */
+function orphanFile(observation: Observation, name: string, md5: Md5): LedgerFile | undefined {
+  if (name.includes('/') || name.includes('\\') || name === '.' || name === '..') return undefined;
+  const target = rooted('plugins', name);
+  const plugin = observation.plugins.get(target);
+  return { fileName: name, target, md5, sizeBytes: plugin?.kind === 'file' ? plugin.sizeBytes : 0, mode: 0o644 };
+}
+
+function coveredPaths(observation: Observation, packs: readonly LedgerPack[]): Set<RootedPath> {
+  const covered = new Set<RootedPath>();
+  for (const pack of observation.packs) for (const file of pack.files) covered.add(file.target);
+  for (const pack of packs) for (const file of pack.files) covered.add(file.target);
+  return covered;
+}
+
+/** The base of a covered path; undefined where it is simply what is there now. */
+function baseOf(
+  observation: Observation,
+  path: RootedPath,
+  packs: readonly LedgerPack[],
+  hasBackup: boolean,
+  problems: Problem[],
+): { base: BaseEntry; source?: RootedPath } | undefined {
+  const plugin = observation.plugins.get(path);
+  const backup = observation.backup.get(path);
+  const claimed = packs.some((pack) => pack.files.some((file) => file.target === path));
+  const isPatched = plugin?.kind === 'file' && isLayer(observation, packs, path, plugin);
+  if (backup !== undefined && backup.sound) {
+    const here = plugin?.kind === 'file' && plugin.md5 === backup.entry.md5;
+    return here ? { base: backup.entry } : { base: backup.entry, source: backup.source };
+  }
+  if (backup !== undefined) {
+    problems.push(unsound(observation, path, backup));
+    return isPatched || plugin?.kind !== 'file' ? { base: { kind: 'unknown' } } : undefined;
+  }
+  if (!claimed) return undefined;
+  if (hasBackup) return isPatched || plugin === undefined ? { base: { kind: 'absent' } } : undefined;
+  return plugin === undefined || isPatched ? { base: { kind: 'unknown' } } : undefined;
+}
+
+function isLayer(
+  observation: Observation,
+  packs: readonly LedgerPack[],
+  path: RootedPath,
+  plugin: Extract<SeenPlugin, { kind: 'file' }>,
+): boolean {
+  const inPacks = observation.packs.some((pack) =>
+    pack.files.some((file) => file.target === path && file.entry.md5 === plugin.md5),
+  );
+  return inPacks || packs.some((pack) => pack.files.some((file) => file.target === path && file.md5 === plugin.md5));
+}
+
+function unsound(observation: Observation, path: RootedPath, backup: BackupFile): Problem {
+  const shown = display(observation.layout, backup.source);
+  return notice(
+    'BACKUP_UNSOUND',
+    'warning',
+    `${shown} cannot be opened; it is not taken for the original of ${display(observation.layout, path)}`,
+    { path: shown, hint: 'Put the vendor’s original in its place.' },
+  );
+}

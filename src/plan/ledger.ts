@@ -1,0 +1,55 @@
+// Our own record of what is applied: the packs with every layer, the base of each path they cover, what the other plugins
+// looked like. Types only; reading and writing are in state/ledger-file (formats 2).
+
+import type { Entry, Md5, RootedPath } from '../home/entry.js';
+import type { LayoutName } from '../home/layout.js';
+import type { PackKind } from '../home/pack.js';
+
+/** A path as it is without any pack. `unknown`: a pack covered it before we first looked, and no backup tells. */
+export type BaseEntry = Entry | { readonly kind: 'unknown' };
+
+export interface LedgerFile {
+  readonly fileName: string;
+  readonly target: RootedPath;
+  readonly md5: Md5;
+  readonly sizeBytes: number;
+  readonly mode: number;
+}
+
+export interface LedgerDirectory {
+  readonly target: RootedPath;
+  readonly mode: number;
+}
+
+export interface LedgerPack {
+  readonly name: string;
+  readonly kind: PackKind;
+  readonly absorbs: readonly string[];
+  readonly files: readonly LedgerFile[];
+  readonly directories: readonly LedgerDirectory[];
+}
+
+/** A plugin that no pack covers, as it was when we last looked. `md5` only where there was a reason to read it. */
+export interface SeenFile {
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  readonly md5?: Md5;
+}
+
+export interface Ledger {
+  readonly format: 1;
+  /** Counts the transactions of this home. */
+  readonly sequence: number;
+  readonly transaction: string;
+  readonly layout: LayoutName;
+  /** In applied order, the service pack first. */
+  readonly packs: readonly LedgerPack[];
+  /** For every path that a pack covers. */
+  readonly base: Readonly<Record<RootedPath, BaseEntry>>;
+  readonly seen: Readonly<Record<RootedPath, SeenFile>>;
+  /** What the names file and the JARs file say, as we wrote them; compared at the next start. */
+  readonly names: readonly string[];
+  readonly jars: Readonly<Record<string, Md5>> | undefined;
+  /** Packs that were set aside, and why. */
+  readonly held: readonly { readonly name: string; readonly kind: PackKind; readonly reason: string }[];
+}

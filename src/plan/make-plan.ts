@@ -1,0 +1,717 @@
+// From an observation to a plan: layers over the base, compared with what is there. Pure. The result depends on the packs and
+// the base alone, not on the order in which packs came and went.
+
+import { formatJars, formatNames } from '../home/carbon-state.js';
+import {
+  ABSENT,
+  type Entry,
+  type FileEntry,
+  type Md5,
+  type ObservedEntry,
+  type RootedPath,
+  type Sha256,
+  sameContent,
+} from '../home/entry.js';
+import { BACKUP_PACK, display, HELD_FOLDER, parentOf, rooted, splitRooted } from '../home/layout.js';
+import type { Pack, PackFile } from '../home/pack.js';
+import { errorProblem, notice, type Problem } from '../problem.js';
+import { adopt } from './adopt.js';
+import { detectChanges } from './detect.js';
+import type { BaseEntry, Ledger, LedgerPack, SeenFile } from './ledger.js';
+import type { Observation, SeenPlugin } from './observation.js';
+import type { Keep, Operation, Source } from './operation.js';
+import type { Change, Plan } from './plan.js';
+
+export interface PlanRules {
+  readonly drift: 'repair' | 'report' | 'refuse';
+  /** The id that the transaction will have, if there is one. */
+  readonly transaction: string;
+  /** Takes plugins that no pack covers as they are now, without a word about what changed in them. */
+  readonly rebase: boolean;
+}
+
+/** What was there before this run: the ledger, or what could be told of a home that we see for the first time. */
+export interface Prior {
+  readonly ledger: Ledger | undefined;
+  readonly packs: readonly LedgerPack[];
+  readonly base: Readonly<Record<RootedPath, BaseEntry>>;
+  readonly seen: Readonly<Record<RootedPath, SeenFile>>;
+  /** Paths that no pack covers and that are to be as Carbon's backup has them. */
+  readonly restore: ReadonlyMap<RootedPath, { readonly source: RootedPath; readonly entry: FileEntry }>;
+  /** Where the content of a base comes from that is neither in place nor in the store. */
+  readonly baseSources: ReadonlyMap<RootedPath, RootedPath>;
+  readonly problems: readonly Problem[];
+}
+
+interface Layer {
+  readonly pack: string;
+  readonly file: PackFile;
+  readonly shadows: readonly string[];
+}
+
+const BUNDLE_MODE = 0o644;
+
+export function makePlan(observation: Observation, rules: PlanRules): Plan {
+  return new Planner(observation, rules).plan();
+}
+
+/** Builds one plan; its fields are the parts of it. */
+class Planner {
+  readonly #seen: Observation;
+  readonly #rules: PlanRules;
+  readonly #prior: Prior;
+  readonly #packs: readonly Pack[];
+  readonly #layers = new Map<RootedPath, Layer>();
+  readonly #folders = new Map<RootedPath, { pack: string; mode: number }>();
+  readonly #problems: Problem[] = [];
+  readonly #changes: Change[] = [];
+  readonly #drifted: string[] = [];
+  readonly #makes: Operation[] = [];
+  readonly #writes: Operation[] = [];
+  readonly #removes: Operation[] = [];
+  readonly #moves: Operation[] = [];
+  readonly #base: Record<RootedPath, BaseEntry> = {};
+
+  constructor(observation: Observation, rules: PlanRules) {
+    this.#seen = observation;
+    this.#rules = rules;
+    this.#prior = observation.ledger === undefined ? adopt(observation) : fromLedger(observation.ledger);
+    this.#packs = observation.packs.filter((pack) => !pack.problems.some((problem) => problem.severity === 'error'));
+  }
+
+  plan(): Plan {
+    const { layout } = this.#seen;
+    this.#problems.push(
+      ...this.#seen.problems,
+      ...this.#prior.problems,
+      ...this.#seen.packs.flatMap((pack) => pack.problems),
+    );
+    this.#checkStateFiles();
+    this.#stackLayers();
+    this.#planPaths();
+    this.#planUncovered();
+    this.#planMoves();
+    const detected = detectChanges(this.#prior.packs, this.#packs);
+    const ledger = this.#planRecord();
+    return {
+      home: layout.home,
+      layout: layout.name,
+      apply: detected.applied,
+      revert: detected.reverted,
+      update: detected.updated,
+      packs: this.#packs.map((pack) => ({
+        name: pack.name,
+        kind: pack.kind,
+        files: pack.files.map((file) => ({ fileName: file.fileName, target: file.target, md5: file.entry.md5 })),
+      })),
+      changes: this.#changes,
+      problems: this.#problems,
+      detected: { lines: detected.lines, changed: detected.lines.length > 0 },
+      operations: [
+        ...this.#makes,
+        ...this.#moves,
+        ...this.#markLastUses(),
+        ...this.#removes.reverse(),
+        ...ledger.operations,
+      ],
+      ledger: ledger.after,
+      drifted: this.#drifted,
+    };
+  }
+
+  /** Carbon rule 9: the service pack, then the patches, ascending; the last writer of a name wins. */
+  #stackLayers(): void {
+    for (const pack of this.#packs) {
+      for (const folder of pack.directories)
+        this.#folders.set(folder.target, { pack: pack.name, mode: folder.entry.mode });
+      for (const file of pack.files) {
+        const below = this.#layers.get(file.target);
+        const shadows =
+          below === undefined ? [] : below.pack === pack.name ? below.shadows : [...below.shadows, below.pack];
+        this.#layers.set(file.target, { pack: pack.name, file, shadows });
+      }
+    }
+    for (const [path, layer] of this.#layers) {
+      if (this.#folders.has(path))
+        this.#conflict(
+          path,
+          layer.pack,
+          `${layer.pack} brings a file where ${this.#folders.get(path)?.pack} brings a folder`,
+        );
+      for (let parent = parentOf(path); parent !== undefined; parent = parentOf(parent)) {
+        const above = this.#layers.get(parent);
+        if (above !== undefined)
+          this.#conflict(path, layer.pack, `${above.pack} brings a file where ${layer.pack} needs a folder`);
+      }
+    }
+  }
+
+  #planPaths(): void {
+    const priorFolders = new Map(
+      this.#prior.packs.flatMap((pack) => pack.directories.map((folder) => [folder.target, folder.mode] as const)),
+    );
+    const folders = new Set([...priorFolders.keys(), ...this.#folders.keys()]);
+    for (const path of [...folders].sort(byPath)) this.#planFolder(path, priorFolders.get(path));
+    const paths = new Set<RootedPath>(this.#layers.keys());
+    for (const pack of this.#prior.packs) for (const file of pack.files) paths.add(file.target);
+    for (const path of [...paths].sort(byPath)) this.#planFile(path);
+  }
+
+  #planFolder(path: RootedPath, priorMode: number | undefined): void {
+    const actual = this.#seen.plugins.get(path);
+    const wanted = this.#folders.get(path);
+    const base =
+      this.#prior.base[path] ??
+      (priorMode === undefined && actual?.kind === 'directory' ? { kind: 'directory', mode: actual.mode } : ABSENT);
+    if (wanted !== undefined) {
+      this.#base[path] = base;
+      if (actual === undefined) this.#makes.push({ kind: 'make-directory', path, mode: wanted.mode | 0o700 });
+      else if (actual.kind !== 'directory')
+        this.#conflict(
+          path,
+          wanted.pack,
+          `${wanted.pack} brings a folder where there is ${actual.kind === 'file' ? 'a file' : 'a link'}`,
+        );
+    } else if (base.kind === 'absent' && actual?.kind === 'directory') {
+      this.#removes.push({ kind: 'remove-directory', path, mode: actual.mode });
+    }
+  }
+
+  #planFile(path: RootedPath): void {
+    const layer = this.#layers.get(path);
+    const actual = this.#seen.plugins.get(path);
+    const observed = observedEntry(actual);
+    const base = this.#baseOf(path, observed);
+    if (layer !== undefined) this.#base[path] = base;
+    if (observed.kind === 'foreign' || observed.kind === 'directory') {
+      const what = observed.kind === 'foreign' ? 'a link' : 'a folder';
+      if (layer !== undefined) this.#conflict(path, layer.pack, `${layer.pack} brings a file where there is ${what}`);
+      else if (base.kind !== 'absent') this.#conflict(path, undefined, `the original is a file and there is ${what}`);
+      return;
+    }
+    if (layer === undefined && base.kind === 'unknown') {
+      this.#problems.push(
+        errorProblem(
+          'BASE_UNKNOWN',
+          `the original of ${this.#show(path)} is not known, so the pack that covers it cannot be reverted`,
+          { path: this.#show(path) },
+        ),
+      );
+      return;
+    }
+    const wanted = layer === undefined ? (base as Entry) : this.#withMode(layer.file.entry, observed, base);
+    if (wanted.kind === 'directory' || sameContent(observed, wanted)) return;
+    const expected = this.#expected(path);
+    const drift =
+      expected !== undefined &&
+      !sameContent(observed, expected) &&
+      !(layer !== undefined && sameContent(observed, layer.file.entry));
+    if (drift && !this.#noteDrift(path, layer, observed)) return;
+    const keep = this.#keepOf(path, observed, base, drift);
+    const before =
+      keep === 'store' && observed.kind === 'file' && base.kind === 'file' && base.sha256 !== undefined
+        ? { ...observed, sha256: base.sha256 }
+        : observed;
+    this.#change(path, layer, drift, before, wanted, base);
+    if (wanted.kind === 'absent') {
+      if (before.kind === 'file') this.#writes.push({ kind: 'delete', path, before, keep });
+      return;
+    }
+    const source =
+      layer === undefined ? this.#baseSource(path, wanted) : ({ kind: 'path', path: layer.file.source } as const);
+    if (source === undefined) {
+      this.#problems.push(
+        errorProblem(
+          'STORE_DAMAGED',
+          `the original of ${this.#show(path)} (MD5 ${wanted.md5}) is not in the store any more`,
+          { path: this.#show(path) },
+        ),
+      );
+      return;
+    }
+    this.#writes.push({ kind: 'write', path, before, after: wanted, source, keep });
+  }
+
+  /** The base of a path: as recorded, or, where no pack has covered it yet, as it is now. */
+  #baseOf(path: RootedPath, observed: ObservedEntry): BaseEntry {
+    const recorded = this.#prior.base[path];
+    if (recorded !== undefined) return recorded;
+    return observed.kind === 'file' ? observed : ABSENT;
+  }
+
+  /** What a path was left as: its top layer in the ledger; undefined where no pack covered it. */
+  #expected(path: RootedPath): Entry | undefined {
+    let expected: Entry | undefined;
+    for (const pack of this.#prior.packs) {
+      for (const file of pack.files) {
+        if (file.target === path)
+          expected = { kind: 'file', md5: file.md5, sizeBytes: file.sizeBytes, mode: file.mode };
+      }
+    }
+    return expected;
+  }
+
+  /** True where the drift is to be repaired. */
+  #noteDrift(path: RootedPath, layer: Layer | undefined, observed: Entry): boolean {
+    const shown = this.#show(path);
+    const what = observed.kind === 'absent' ? `${shown} is missing` : `${shown} was changed after it had been patched`;
+    this.#drifted.push(shown);
+    if (this.#rules.drift === 'repair') {
+      this.#problems.push(
+        notice(
+          'DRIFT',
+          'warning',
+          `${what}; it is put back as ${layer === undefined ? 'the original' : layer.pack} has it`,
+          { path: shown, hint: 'Find out who changed it; what was there is kept in the folder aside.' },
+        ),
+      );
+      return true;
+    }
+    if (this.#rules.drift === 'refuse') {
+      this.#problems.push(errorProblem('DRIFTED', what, { path: shown }));
+      return true;
+    }
+    this.#problems.push(
+      notice('DRIFT', 'warning', `${what}; it is left so (drift: report)`, {
+        path: shown,
+        hint: 'Run prepatch verify --repair to put it back.',
+      }),
+    );
+    return false;
+  }
+
+  #keepOf(path: RootedPath, observed: Entry, base: BaseEntry, drift: boolean): Keep {
+    if (observed.kind !== 'file') return 'drop';
+    if (base.kind === 'file' && sameContent(observed, base))
+      return base.sha256 !== undefined && this.#layers.has(path) ? 'store' : 'drop';
+    const known = this.#prior.packs.some((pack) =>
+      pack.files.some((file) => file.target === path && file.md5 === observed.md5),
+    );
+    return drift || !known ? 'aside' : 'drop';
+  }
+
+  #baseSource(path: RootedPath, base: FileEntry): Source | undefined {
+    const sha256 = base.sha256;
+    if (sha256 !== undefined && this.#seen.stored.has(sha256)) {
+      return { kind: 'store', sha256, lastUse: false };
+    }
+    const source = this.#prior.baseSources.get(path);
+    return source === undefined ? undefined : { kind: 'path', path: source };
+  }
+
+  /** An original that nothing needs in the store afterwards can be moved out of it and need not be copied. */
+  #markLastUses(): Operation[] {
+    const uses = new Map<Sha256, number>();
+    const use = (sha256: Sha256 | undefined) => sha256 !== undefined && uses.set(sha256, (uses.get(sha256) ?? 0) + 1);
+    for (const base of Object.values<BaseEntry>(this.#base)) if (base.kind === 'file') use(base.sha256);
+    for (const write of this.#writes)
+      if (write.kind === 'write' && write.source.kind === 'store') use(write.source.sha256);
+    return this.#writes.map((write) =>
+      write.kind === 'write' && write.source.kind === 'store'
+        ? { ...write, source: { ...write.source, lastUse: uses.get(write.source.sha256) === 1 } }
+        : write,
+    );
+  }
+
+  /** The mode of what is replaced is kept; a new file has its pack's, without set-id bits. */
+  #withMode(entry: FileEntry, observed: ObservedEntry, base: BaseEntry): FileEntry {
+    const mode =
+      observed.kind === 'file' ? observed.mode : base.kind === 'file' ? base.mode : entry.mode & 0o777 || BUNDLE_MODE;
+    return { ...entry, mode };
+  }
+
+  #change(
+    path: RootedPath,
+    layer: Layer | undefined,
+    drift: boolean,
+    before: Entry,
+    after: Entry,
+    base: BaseEntry,
+  ): void {
+    const action: Change['action'] = drift
+      ? 'repair'
+      : after.kind === 'absent'
+        ? 'delete'
+        : layer === undefined
+          ? 'restore'
+          : before.kind === 'absent'
+            ? 'create'
+            : 'replace';
+    const winner = layer?.pack ?? null;
+    const reason =
+      layer !== undefined
+        ? layer.shadows.length > 0
+          ? `${layer.pack} wins over ${layer.shadows.join(', ')}`
+          : `${layer.pack} brings it`
+        : base.kind === 'absent'
+          ? 'no pack brings it any more'
+          : 'no pack covers the original any more';
+    this.#changes.push({
+      action,
+      path: this.#show(path),
+      from: layer !== undefined ? this.#show(layer.file.source) : after.kind === 'absent' ? null : 'base',
+      winner,
+      shadows: layer?.shadows ?? [],
+      before,
+      after,
+      reason: drift ? `${reason}; it had been changed by hand` : reason,
+    });
+  }
+
+  /** Plugins that no pack covers: restored from Carbon's backup at first contact, else only compared. */
+  #planUncovered(): void {
+    const covered = new Set<RootedPath>([...this.#layers.keys(), ...(Object.keys(this.#prior.base) as RootedPath[])]);
+    for (const [path, { source, entry }] of [...this.#prior.restore].sort(([a], [b]) => byPath(a, b))) {
+      if (covered.has(path)) continue;
+      const before = observedEntry(this.#seen.plugins.get(path));
+      if (before.kind === 'foreign' || before.kind === 'directory') continue;
+      const after: FileEntry = { ...entry, mode: before.kind === 'file' ? before.mode : entry.mode };
+      this.#makeParents(path);
+      this.#writes.push({ kind: 'write', path, before, after, source: { kind: 'path', path: source }, keep: 'aside' });
+      this.#changes.push({
+        action: 'restore',
+        path: this.#show(path),
+        from: this.#show(source),
+        winner: null,
+        shadows: [],
+        before,
+        after,
+        reason: `${BACKUP_PACK} is the base`,
+      });
+    }
+    if (this.#rules.rebase) return;
+    const notices: Problem[] = [];
+    for (const [path, plugin] of this.#seen.plugins) {
+      if (covered.has(path) || plugin.kind !== 'file' || this.#prior.restore.has(path)) continue;
+      const seen = this.#prior.seen[path];
+      const shown = this.#show(path);
+      if (seen === undefined) {
+        if (this.#prior.ledger !== undefined)
+          notices.push(
+            notice('ORPHAN', 'warning', `${shown} is new and no pack brings it`, {
+              path: shown,
+              hint: 'If it belongs to the server, run prepatch rebase; else move it away.',
+            }),
+          );
+      } else if (!looksTheSame(plugin, seen)) {
+        notices.push(
+          notice('BASE_CHANGED', 'warning', `${shown} was changed, and no pack covers it; it is left as it is`, {
+            path: shown,
+            hint: 'If the vendor’s update did it, run prepatch rebase; else put the original back.',
+          }),
+        );
+      }
+    }
+    for (const path of Object.keys(this.#prior.seen) as RootedPath[]) {
+      if (covered.has(path) || this.#seen.plugins.has(path) || this.#prior.restore.has(path)) continue;
+      const shown = this.#show(path);
+      notices.push(
+        notice('BASE_CHANGED', 'warning', `${shown} is missing, and no pack covers it`, {
+          path: shown,
+          hint: 'If it was meant to go, run prepatch rebase; else put the original back.',
+        }),
+      );
+    }
+    this.#problems.push(...notices);
+  }
+
+  #makeParents(path: RootedPath): void {
+    const missing: RootedPath[] = [];
+    for (
+      let parent = parentOf(path);
+      parent !== undefined && splitRooted(parent).path !== '';
+      parent = parentOf(parent)
+    ) {
+      if (!this.#seen.plugins.has(parent) && !this.#makes.some((make) => make.path === parent)) missing.unshift(parent);
+    }
+    for (const parent of missing) this.#makes.push({ kind: 'make-directory', path: parent, mode: 0o755 });
+  }
+
+  /** With a companion, what is not applied is not left where it can see it, and what is applied is given back. */
+  #planMoves(): void {
+    if (!this.#seen.companion) return;
+    const root = (kind: Pack['kind']) => (kind === 'patch' ? 'patches' : 'servicepacks');
+    for (const pack of this.#seen.packs.filter((one) => this.#packs.includes(one))) {
+      if (pack.held) this.#moves.push({ kind: 'move', path: pack.folder, target: rooted(root(pack.kind), pack.name) });
+    }
+    const aside = [
+      ...this.#seen.packs
+        .filter((pack) => !pack.held && !this.#packs.includes(pack))
+        .map((pack) => ({ name: pack.name, kind: pack.kind })),
+      ...this.#seen.excluded.filter((pack) => !pack.held),
+      ...this.#seen.hidingFiles.map((name) => ({ name, kind: 'servicepack' as const })),
+    ];
+    for (const { name, kind } of aside) {
+      this.#moves.push({
+        kind: 'move',
+        path: rooted(root(kind), name),
+        target: rooted(root(kind), `${HELD_FOLDER}/${name}`),
+      });
+    }
+  }
+
+  /** The names file must say what we wrote, or (at first contact) nothing that contradicts the folders. */
+  #checkStateFiles(): void {
+    const { ledger, state, layout } = this.#seen;
+    if (ledger === undefined || ledger.layout !== layout.name) return;
+    const path = display(layout, layout.namesFile);
+    if (!sameList(ledger.names, state.names)) {
+      const said = (names: readonly string[]) => (names.length === 0 ? 'nothing' : names.join(', '));
+      this.#problems.push(
+        errorProblem(
+          'LEDGER_EDITED',
+          `${path} was changed: it says ${said(state.names)}; applied is ${said(ledger.names)}`,
+          { path },
+        ),
+      );
+    }
+    if (layout.jarsFile === undefined || ledger.jars === undefined) return;
+    const recorded = new Map(Object.entries(ledger.jars));
+    const jars = state.jars ?? new Map<string, Md5>();
+    const same = recorded.size === jars.size && [...recorded].every(([name, md5]) => jars.get(name) === md5);
+    if (!same && (recorded.size > 0 || jars.size > 0)) {
+      const jarsPath = display(layout, layout.jarsFile);
+      this.#problems.push(
+        errorProblem('LEDGER_EDITED', `${jarsPath} was changed: it does not say what was recorded`, { path: jarsPath }),
+      );
+    }
+  }
+
+  /** The state files and our own record, as the last operations. */
+  #planRecord(): { operations: Operation[]; after: Ledger | undefined } {
+    const { layout, state } = this.#seen;
+    const operations: Operation[] = [];
+    const names = this.#names();
+    const jars = layout.jarsFile === undefined ? undefined : this.#jars();
+    if (!sameList(names, state.names) || (names.length > 0 && !state.namesFile))
+      operations.push(this.#writeText(layout.namesFile, formatNames(names)));
+    if (layout.jarsFile !== undefined && jars !== undefined) {
+      const onDisk = state.jars ?? new Map<string, Md5>();
+      const same = jars.size === onDisk.size && [...jars].every(([name, md5]) => onDisk.get(name) === md5);
+      if (!same || (jars.size > 0 && !state.jarsFile))
+        operations.push(this.#writeText(layout.jarsFile, formatJars(jars)));
+    }
+    operations.unshift(...this.#importOriginals());
+    const prior = this.#prior.ledger;
+    const nothing =
+      prior === undefined &&
+      this.#packs.length === 0 &&
+      this.#changes.length === 0 &&
+      operations.length === 0 &&
+      this.#prior.packs.length === 0;
+    if (nothing) return { operations, after: undefined };
+    const after: Ledger = {
+      format: 1,
+      sequence: (prior?.sequence ?? 0) + 1,
+      transaction: this.#rules.transaction,
+      layout: layout.name,
+      packs: this.#packs.map(toLedgerPack),
+      base: sortRecord(this.#base),
+      seen: sortRecord(this.#seenAfter()),
+      names,
+      jars: jars === undefined ? undefined : Object.fromEntries([...jars].sort(([a], [b]) => (a < b ? -1 : 1))),
+      held: this.#moves
+        .filter((move) => move.kind === 'move' && splitRooted(move.target).path.startsWith(HELD_FOLDER))
+        .map((move) => ({
+          name: splitRooted(move.path).path,
+          kind: splitRooted(move.path).root === 'patches' ? 'patch' : 'servicepack',
+          reason: 'not applied',
+        })),
+    };
+    const changed =
+      this.#makes.length + this.#writes.length + this.#removes.length + this.#moves.length + operations.length > 0;
+    if (!changed && prior !== undefined && sameRecord(prior, after)) return { operations, after: undefined };
+    const needed = this.#seen.missingDirectories.filter((path) => this.#needsDirectory(path, operations));
+    this.#makes.unshift(...needed.map((path): Operation => ({ kind: 'make-directory', path, mode: 0o755 })));
+    return { operations, after };
+  }
+
+  /** Originals that only Carbon's backup has, and that packs go on to cover, are copied into the store. */
+  #importOriginals(): Operation[] {
+    const imports = new Map<Sha256, Operation>();
+    for (const [path, source] of this.#prior.baseSources) {
+      const base = this.#base[path];
+      if (base?.kind !== 'file' || base.sha256 === undefined || this.#seen.stored.has(base.sha256)) continue;
+      imports.set(base.sha256, {
+        kind: 'write',
+        path: rooted('state', `store/${base.sha256}`),
+        before: ABSENT,
+        after: base,
+        source: { kind: 'path', path: source },
+        keep: 'drop',
+      });
+    }
+    return [...imports.values()];
+  }
+
+  #needsDirectory(path: RootedPath, state: readonly Operation[]): boolean {
+    const folder = this.#absolute(path);
+    return [...state, ...this.#writes, ...this.#makes].some((operation) =>
+      this.#absolute(operation.path).startsWith(`${folder}/`),
+    );
+  }
+
+  #absolute(path: RootedPath): string {
+    const { root, path: inside } = splitRooted(path);
+    return inside === '' ? this.#seen.layout[root] : `${this.#seen.layout[root]}/${inside}`;
+  }
+
+  /** Carbon rule 12. */
+  #names(): string[] {
+    const { layout, hasBackup, backupAbsorbed } = this.#seen;
+    const packs = this.#seen.visible ?? this.#packs;
+    const servicepacks = packs.filter((pack) => pack.kind === 'servicepack').map((pack) => pack.name);
+    const patches = packs.filter((pack) => pack.kind === 'patch').map((pack) => pack.name);
+    if (layout.name === 'carbon-4.4' && hasBackup && !backupAbsorbed) {
+      patches.push(BACKUP_PACK);
+      patches.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+    }
+    return [...servicepacks, ...patches];
+  }
+
+  /** Carbon rule 13: final names in plugins, the last writer's MD5; folders are nothing that Carbon would list. */
+  #jars(): Map<string, Md5> {
+    const jars = new Map<string, Md5>();
+    for (const pack of this.#seen.visible ?? this.#packs) {
+      for (const file of pack.files) {
+        const name = splitRooted(file.target).path;
+        if (!name.includes('/')) jars.set(name, file.entry.md5);
+      }
+    }
+    return jars;
+  }
+
+  #seenAfter(): Record<RootedPath, SeenFile> {
+    const after: Record<RootedPath, SeenFile> = {};
+    const known = this.#prior.ledger !== undefined && !this.#rules.rebase;
+    for (const [path, plugin] of this.#seen.plugins) {
+      if (plugin.kind !== 'file' || this.#layers.has(path) || this.#prior.base[path] !== undefined) continue;
+      const before = this.#prior.seen[path];
+      if (before !== undefined && !this.#rules.rebase) after[path] = before;
+      else if (!known)
+        after[path] = {
+          sizeBytes: plugin.sizeBytes,
+          mtimeMs: plugin.mtimeMs,
+          ...(plugin.md5 === undefined ? {} : { md5: plugin.md5 }),
+        };
+    }
+    if (!this.#rules.rebase) {
+      for (const [path, seen] of Object.entries(this.#prior.seen) as [RootedPath, SeenFile][]) {
+        if (!this.#layers.has(path) && after[path] === undefined) after[path] = seen;
+      }
+    }
+    for (const [path, base] of Object.entries(this.#prior.base) as [RootedPath, BaseEntry][]) {
+      if (this.#layers.has(path) || base.kind !== 'file') continue;
+      after[path] = { sizeBytes: base.sizeBytes, mtimeMs: 0, md5: base.md5 };
+    }
+    for (const [path, { entry }] of this.#prior.restore) {
+      if (!this.#layers.has(path)) after[path] = { sizeBytes: entry.sizeBytes, mtimeMs: 0, md5: entry.md5 };
+    }
+    return after;
+  }
+
+  #writeText(file: string, text: string): Operation {
+    const path = [...this.#seen.stateEntries.keys()].find((one) => this.#absolute(one) === file);
+    if (path === undefined) throw new Error(`prepatch has a defect: ${file} was not looked at`);
+    return writeText(path, this.#seen.stateEntries.get(path) ?? ABSENT, text);
+  }
+
+  #conflict(path: RootedPath, pack: string | undefined, what: string): void {
+    const shown = this.#show(path);
+    this.#problems.push(
+      errorProblem('CONFLICT', `${shown}: ${what}`, {
+        pack,
+        path: shown,
+        hint: `Move ${shown} away, or take the pack out.`,
+      }),
+    );
+  }
+
+  #show(path: RootedPath): string {
+    return display(this.#seen.layout, path);
+  }
+}
+
+/** An operation that writes a short text; its digests are filled in when it is staged. */
+export function writeText(path: RootedPath, before: Exclude<Entry, { kind: 'directory' }>, text: string): Operation {
+  const placeholder = '0'.repeat(32) as Md5;
+  const sizeBytes = new TextEncoder().encode(text).length;
+  const mode = before.kind === 'file' ? before.mode : 0o644;
+  return {
+    kind: 'write',
+    path,
+    before,
+    after: { kind: 'file', md5: placeholder, sizeBytes, mode },
+    source: { kind: 'text', text },
+    keep: 'drop',
+  };
+}
+
+function fromLedger(ledger: Ledger): Prior {
+  return {
+    ledger,
+    packs: ledger.packs,
+    base: ledger.base,
+    seen: ledger.seen,
+    restore: new Map(),
+    baseSources: new Map(),
+    problems: [],
+  };
+}
+
+export function toLedgerPack(pack: Pack): LedgerPack {
+  return {
+    name: pack.name,
+    kind: pack.kind,
+    absorbs: pack.absorbs,
+    files: pack.files.map((file) => ({
+      fileName: file.fileName,
+      target: file.target,
+      md5: file.entry.md5,
+      sizeBytes: file.entry.sizeBytes,
+      mode: file.entry.mode,
+    })),
+    directories: pack.directories.map((folder) => ({ target: folder.target, mode: folder.entry.mode })),
+  };
+}
+
+function observedEntry(plugin: SeenPlugin | undefined): ObservedEntry {
+  if (plugin === undefined) return ABSENT;
+  if (plugin.kind !== 'file') return plugin;
+  if (plugin.md5 === undefined) throw new Error('prepatch has a defect: a covered plugin was not read');
+  const { md5, sha256, sizeBytes, mode } = plugin;
+  return { kind: 'file', md5, sizeBytes, mode, ...(sha256 === undefined ? {} : { sha256 }) };
+}
+
+function looksTheSame(plugin: Extract<SeenPlugin, { kind: 'file' }>, seen: SeenFile): boolean {
+  if (plugin.sizeBytes !== seen.sizeBytes) return false;
+  if (plugin.md5 !== undefined && seen.md5 !== undefined) return plugin.md5 === seen.md5;
+  return plugin.mtimeMs === seen.mtimeMs;
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
+}
+
+/** Whether two ledgers say the same but for their numbers. */
+function sameRecord(a: Ledger, b: Ledger): boolean {
+  const plain = (ledger: Ledger) => JSON.stringify({ ...ledger, sequence: 0, transaction: '' });
+  return plain(a) === plain(b);
+}
+
+function sortRecord<V>(record: Readonly<Record<RootedPath, V>>): Record<RootedPath, V> {
+  return Object.fromEntries(Object.entries<V>(record).sort(([a], [b]) => (a < b ? -1 : 1))) as Record<RootedPath, V>;
+}
+
+/** Parents before what is in them. */
+function byPath(a: RootedPath, b: RootedPath): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The SHA-256 of every original that a ledger refers to. */
+export function originalsOf(ledger: Ledger): Set<Sha256> {
+  const found = new Set<Sha256>();
+  for (const base of Object.values<BaseEntry>(ledger.base))
+    if (base.kind === 'file' && base.sha256 !== undefined) found.add(base.sha256);
+  return found;
+}

@@ -1,0 +1,65 @@
+// What a look at a home has found, as data: the only input of planning. Types only.
+
+import type { CarbonState } from '../home/carbon-state.js';
+import type { Entry, FileEntry, Md5, RootedPath, Sha256 } from '../home/entry.js';
+import type { Layout } from '../home/layout.js';
+import type { Pack, PackKind } from '../home/pack.js';
+import type { Problem } from '../problem.js';
+import type { Ledger } from './ledger.js';
+
+export type SeenPlugin =
+  | {
+      readonly kind: 'file';
+      readonly sizeBytes: number;
+      readonly mtimeMs: number;
+      readonly mode: number;
+      /** Read where planning needs it: covered paths, suspects, everything when looking deep. */
+      readonly md5?: Md5;
+      readonly sha256?: Sha256;
+      /** False for a `.jar` that cannot be opened; undefined where it was not looked into. */
+      readonly sound?: boolean;
+    }
+  | { readonly kind: 'directory'; readonly mode: number }
+  | { readonly kind: 'foreign' };
+
+/** A file of Carbon's `patch0000` (Carbon rule 11). */
+export interface BackupFile {
+  readonly source: RootedPath;
+  readonly entry: FileEntry;
+  readonly sound: boolean;
+}
+
+export interface Observation {
+  readonly layout: Layout;
+  readonly companion: boolean;
+  /** The packs that are to be applied, in order, as their folders are; a broken one has an error among its problems. */
+  readonly packs: readonly Pack[];
+  /** Packs that policy leaves out in this run, with the reason. */
+  readonly excluded: readonly {
+    readonly name: string;
+    readonly kind: PackKind;
+    readonly reason: string;
+    readonly held: boolean;
+  }[];
+  /** With a companion, the packs that it will see after this run, where they are others than those that are applied. */
+  readonly visible?: readonly Pack[];
+  /** The patches that the service pack absorbs and that are there. */
+  readonly absorbed: readonly string[];
+  readonly hidingFiles: readonly string[];
+  readonly problems: readonly Problem[];
+  readonly hasBackup: boolean;
+  /** Whether the service pack that applies lists `patch0000` (Carbon rule 12). */
+  readonly backupAbsorbed: boolean;
+  /** Read at first contact only. */
+  readonly backup: ReadonlyMap<RootedPath, BackupFile>;
+  readonly state: CarbonState & { readonly namesFile: boolean; readonly jarsFile: boolean };
+  readonly ledger: Ledger | undefined;
+  /** Every path below plugins, without our own and other dot folders at the top. */
+  readonly plugins: ReadonlyMap<RootedPath, SeenPlugin>;
+  /** The state files as they are on disk, for the operations that write them. */
+  readonly stateEntries: ReadonlyMap<RootedPath, Exclude<Entry, { kind: 'directory' }>>;
+  /** Directories on the way to the state files that are not there yet, outermost first. */
+  readonly missingDirectories: readonly RootedPath[];
+  /** Originals in the store. */
+  readonly stored: ReadonlySet<Sha256>;
+}

@@ -1,0 +1,24 @@
+// The shape of a line in patches.log, as Carbon's log4j wrote it: `[%d] %5p {%c} -  %m%n` (2-carbon, "Shape of a line"). Pure.
+
+import type { LogLevel } from '../event.js';
+
+/** A line with its end. Control characters of the body are escaped, so that a name cannot forge a line. */
+export function formatLogLine(timeMs: number, level: LogLevel, logger: string, body: string): string {
+  return `[${formatTime(timeMs)}] ${level.toUpperCase().padStart(5)} {${logger}} -  ${escapeControls(body)}\n`;
+}
+
+/** Local time with milliseconds after a comma: `2026-11-21 11:24:17,807`. */
+export function formatTime(timeMs: number): string {
+  const time = new Date(timeMs);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const date = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  return `${date} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())},${String(time.getMilliseconds()).padStart(3, '0')}`;
+}
+
+export function escapeControls(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

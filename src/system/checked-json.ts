@@ -1,0 +1,19 @@
+// JSON with its SHA-256 in front: `<64 hex digits>\n<json>`. Any changed, missing or added byte is noticed (formats 1).
+
+import { digestText } from './digest-text.js';
+
+export function formatChecked(value: unknown): string {
+  const json = JSON.stringify(value);
+  return `${digestText(json)}\n${json}\n`;
+}
+
+/** The value, or undefined where the checksum does not fit or the text is no JSON. */
+export function parseChecked(text: string): unknown {
+  const json = text.slice(65, -1);
+  if (text[64] !== '\n' || !text.endsWith('\n') || text.slice(0, 64) !== digestText(json)) return undefined;
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    return undefined;
+  }
+}

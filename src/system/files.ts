@@ -1,0 +1,63 @@
+// The door to the file system: what the core may do to files, and nothing else. `RealFiles` is the real one; tests inject a
+// faulty twin. Calls are synchronous, so that their order is the order of the text; bulk work goes through `bulk.ts`.
+import type { Md5, Sha256 } from '../home/entry.js';
+
+export type FileKind = 'file' | 'directory' | 'link' | 'other';
+
+export interface FileStat {
+  readonly kind: FileKind;
+  readonly sizeBytes: number;
+  /** Milliseconds with fraction; precise to about 0.25 µs. */
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+  readonly inode: number;
+  readonly device: number;
+  /** Permission bits only. */
+  readonly mode: number;
+  readonly links: number;
+}
+
+export interface Digests {
+  readonly md5: Md5;
+  readonly sha256?: Sha256;
+  readonly sizeBytes: number;
+}
+
+/** Errors are those of node:fs, with their errno `code`; an absent path is `undefined` from `stat` only. */
+export interface Files {
+  /** Does not follow a link. Undefined where nothing is there (ENOENT, ENOTDIR). */
+  stat(path: string): FileStat | undefined;
+  /** Names in UTF-16 order (Carbon rule 6). */
+  list(path: string): string[];
+  /** Whole content. @throws RangeError-free PatchError INPUT_TOO_LARGE above `limitBytes`. */
+  read(path: string, limitBytes: number): Buffer;
+  /** A range of a file; shorter at its end. */
+  readRange(path: string, offset: number, length: number): Buffer;
+  realPath(path: string): string;
+  /** Digests of a regular file, read in 1 MiB pieces. A link is not followed (ELOOP). */
+  digest(path: string, withSha256: boolean): Digests;
+  freeBytes(path: string): number;
+  /** The mount point that a path lies on, by its longest match; empty where the system does not tell. */
+  mountOf(path: string): string;
+  /** The present time in the clock and granularity of a folder's file system: the change time of a file made there for it. */
+  fileSystemTime(folder: string): number;
+  /** Who runs this, for the audit. */
+  identity(): { readonly user: string; readonly host: string };
+
+  makeDirectory(path: string, mode?: number): void;
+  /** Creates a file that must not be there, writes, flushes; `unflushed` for what may be lost, such as a cache. */
+  writeNew(path: string, data: Uint8Array | string, mode?: number, flush?: 'flushed' | 'unflushed'): void;
+  /** Appends to a file that is there, and flushes its data. */
+  append(path: string, data: string): void;
+  /** Creates `target`, which must not be there, with the bytes of `source` (by reflink where there is one), and flushes it. */
+  copyNew(source: string, target: string, mode: number): void;
+  link(source: string, target: string): void;
+  rename(source: string, target: string): void;
+  unlink(path: string): void;
+  removeDirectory(path: string): void;
+  setMode(path: string, mode: number): void;
+  /** Sets a file's modification time to now. */
+  touch(path: string): void;
+  /** Makes names in a directory durable. */
+  flushDirectory(path: string): void;
+}

@@ -1,0 +1,141 @@
+// The last step of a transaction: originals go to the store, foreign content aside, everything else of the work is deleted, and
+// the journal is closed. Each step can be done again: an interrupted clean-up is completed by the next start.
+
+import { basename, dirname, join } from 'node:path';
+import { errnoOf, PatchError } from '../error.js';
+import { absolute, display } from '../home/layout.js';
+import { originalsOf } from '../plan/make-plan.js';
+import type { Keep, Operation } from '../plan/operation.js';
+import { appendHistory } from '../state/history.js';
+import { copyLedger, readLedger } from '../state/ledger-file.js';
+import type { BeginRecord, StageRecord } from './journal.js';
+import { setAside } from './set-aside.js';
+import { beforeOf, ensureFolder, removeIfEmpty, type TransactionContext } from './transaction.js';
+
+export interface Finished {
+  readonly stage: StageRecord;
+  readonly begin: BeginRecord | undefined;
+}
+
+/** `swept`: nothing was deployed. `rolled-back`: everything is undone and verified. `committed`: the commit record is flushed. */
+export type Outcome = 'committed' | 'rolled-back' | 'swept';
+
+export async function cleanUp(context: TransactionContext, finished: Finished, outcome: Outcome): Promise<void> {
+  const { files, layout } = context;
+  const { stage, begin } = finished;
+  if (outcome === 'committed' && begin !== undefined) {
+    keepOriginals(context, stage, begin);
+    releaseStore(context, begin);
+    copyLedger(files, layout);
+    appendHistory(files, layout, {
+      transaction: stage.transaction,
+      outcome,
+      reason: stage.reason,
+      startedMs: stage.startedMs,
+      summary: begin.summary,
+    });
+  }
+  for (const folder of stage.folders) removeWork(context, folder.path, outcome);
+  files.unlink(layout.journal);
+  files.flushDirectory(layout.state);
+}
+
+function keepOriginals(context: TransactionContext, stage: StageRecord, begin: BeginRecord): void {
+  const { files, layout } = context;
+  const touched = new Set<string>();
+  for (const [index, operation] of begin.operations.entries()) {
+    const keep = keepOf(operation);
+    const folder = stage.folders[begin.places[index] ?? -1]?.path;
+    if (keep === 'drop' || folder === undefined) continue;
+    const backup = join(folder, `${index}.old`);
+    if (files.stat(backup) === undefined) continue;
+    if (keep === 'aside') {
+      const kept = setAside(context, stage.transaction, index, backup, basename(absolute(layout, operation.path)));
+      const shown = display(layout, operation.path);
+      context.emit({
+        kind: 'problem',
+        code: 'DRIFT',
+        severity: 'info',
+        message: `what was at ${shown} is kept as ${display(layout, kept)}`,
+        path: shown,
+      });
+    } else {
+      storeOriginal(context, operation, backup);
+      touched.add(layout.store);
+    }
+    touched.add(folder);
+  }
+  for (const folder of touched) files.flushDirectory(folder);
+}
+
+function keepOf(operation: Operation): Keep {
+  return beforeOf(operation) === undefined || (operation.kind !== 'write' && operation.kind !== 'delete')
+    ? 'drop'
+    : operation.keep;
+}
+
+function storeOriginal(context: TransactionContext, operation: Operation, backup: string): void {
+  const { files, layout } = context;
+  const sha256 = beforeOf(operation)?.sha256;
+  if (sha256 === undefined)
+    throw new PatchError(
+      'JOURNAL_DAMAGED',
+      `the journal has no SHA-256 for the original of ${display(layout, operation.path)}`,
+    );
+  ensureFolder(files, layout.store);
+  const target = join(layout.store, sha256);
+  if (files.stat(target) !== undefined) {
+    files.unlink(backup);
+    return;
+  }
+  try {
+    files.rename(backup, target);
+  } catch (error) {
+    if (errnoOf(error) !== 'EXDEV') throw error;
+    const partial = `${target}.new`;
+    if (files.stat(partial) !== undefined) files.unlink(partial);
+    files.copyNew(backup, partial, beforeOf(operation)?.mode ?? 0o644);
+    if (files.digest(partial, true).sha256 !== sha256)
+      throw new PatchError('STORE_DAMAGED', `${partial} is not what was copied`, { path: partial });
+    files.rename(partial, target);
+    files.flushDirectory(layout.store);
+    files.unlink(backup);
+  }
+}
+
+/** Deletes originals that nothing shadows any more. */
+function releaseStore(context: TransactionContext, begin: BeginRecord): void {
+  const { files, layout } = context;
+  if (files.stat(layout.store) === undefined) return;
+  const wroteLedger = begin.operations.some((operation) => absolute(layout, operation.path) === layout.ledger);
+  if (!wroteLedger) return;
+  const ledger = readLedger(files, layout);
+  if (ledger === undefined) return;
+  const needed: ReadonlySet<string> = originalsOf(ledger);
+  let removed = false;
+  for (const name of files.list(layout.store)) {
+    if (needed.has(name)) continue;
+    files.unlink(join(layout.store, name));
+    removed = true;
+  }
+  if (removed) files.flushDirectory(layout.store);
+}
+
+function removeWork(context: TransactionContext, folder: string, outcome: Outcome): void {
+  const { files } = context;
+  if (files.stat(folder) === undefined) return;
+  for (const name of files.list(folder)) {
+    if (outcome === 'swept' && name.endsWith('.old')) {
+      throw new PatchError('JOURNAL_DAMAGED', `${folder} holds backups, and the journal does not say of what`, {
+        path: folder,
+      });
+    }
+    files.unlink(join(folder, name));
+  }
+  files.flushDirectory(folder);
+  files.removeDirectory(folder);
+  files.flushDirectory(dirname(folder));
+  const top = dirname(folder);
+  removeIfEmpty(files, top);
+  if (files.stat(dirname(top)) !== undefined) files.flushDirectory(dirname(top));
+}

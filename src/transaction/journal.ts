@@ -1,0 +1,159 @@
+// The record on disk of the transaction that runs (formats 3). One JSON record a line, each with its checksum; appended and
+// flushed, never rewritten. A torn last line was never acted upon and counts as not written; any other damage is an error.
+
+import { PatchError } from '../error.js';
+import { parseRooted } from '../home/layout.js';
+import type { Operation } from '../plan/operation.js';
+import { digestText } from '../system/digest-text.js';
+import type { Files } from '../system/files.js';
+
+/** Where staged files and backups of one file system are. */
+export interface WorkFolder {
+  readonly path: string;
+  readonly device: number;
+}
+
+export interface StageRecord {
+  readonly kind: 'stage';
+  readonly format: 1;
+  readonly transaction: string;
+  readonly reason: string;
+  readonly startedMs: number;
+  /** Absolute paths of the folders that staging uses, one for each file system concerned. */
+  readonly folders: readonly WorkFolder[];
+}
+
+export interface BeginRecord {
+  readonly kind: 'begin';
+  readonly operations: readonly Operation[];
+  /** For each operation, the index of its work folder. */
+  readonly places: readonly number[];
+  readonly summary: TransactionSummary;
+}
+
+/** What history keeps of a transaction. */
+export interface TransactionSummary {
+  readonly apply: readonly string[];
+  readonly revert: readonly string[];
+  readonly update: readonly string[];
+  readonly paths: readonly { readonly action: string; readonly path: string }[];
+}
+
+/** What an action needs for its rollback; durable before the action is executed. */
+export interface UndoRecord {
+  readonly kind: 'undo';
+  readonly operation: number;
+  readonly data: unknown;
+}
+
+export type JournalRecord =
+  | StageRecord
+  | BeginRecord
+  | UndoRecord
+  | { readonly kind: 'commit' }
+  /** From here on the transaction is undone, even if a commit record stands before it. */
+  | { readonly kind: 'rollback'; readonly cause: string }
+  /** Everything is undone and verified: only work folders are left to remove. */
+  | { readonly kind: 'rolled-back' }
+  | { readonly kind: 'rollback-failed'; readonly cause: string; readonly path: string | null };
+
+export interface Journal {
+  readonly stage: StageRecord;
+  readonly begin: BeginRecord | undefined;
+  readonly undo: ReadonlyMap<number, unknown>;
+  readonly committed: boolean;
+  readonly rollingBack: boolean;
+  readonly rolledBack: boolean;
+  readonly failed: { readonly cause: string; readonly path: string | null } | undefined;
+}
+
+const JOURNAL_LIMIT_BYTES = 1024 * 1024 * 1024;
+
+export function formatRecord(record: JournalRecord): string {
+  const json = JSON.stringify(record);
+  return `${digestText(json)} ${json}\n`;
+}
+
+/**
+ * Reads the journal; undefined where there is none, or where not even its first record is whole (nothing was done then).
+ * @throws PatchError JOURNAL_DAMAGED
+ */
+export function readJournal(files: Files, path: string): Journal | undefined {
+  if (files.stat(path) === undefined) return undefined;
+  return parseJournal(files.read(path, JOURNAL_LIMIT_BYTES).toString('utf8'), path);
+}
+
+/** @throws PatchError JOURNAL_DAMAGED */
+export function parseJournal(text: string, path: string): Journal | undefined {
+  const records: JournalRecord[] = [];
+  const lines = text.split('\n');
+  for (const [index, line] of lines.entries()) {
+    const isLast = index === lines.length - 1;
+    const record = isLast ? undefined : parseRecord(line);
+    if (record !== undefined) records.push(record);
+    else if (isLast || isTorn(lines.slice(index))) break;
+    else throw damaged(path, `record ${index + 1} is not as it was written`);
+  }
+  return assemble(records, path);
+}
+
+/** Whether what follows the last whole record is what an interrupted append leaves: no line end, or zeros only. */
+function isTorn(rest: readonly string[]): boolean {
+  return rest.every((line) => /^\0*$/.test(line));
+}
+
+function parseRecord(line: string): JournalRecord | undefined {
+  const json = line.slice(65);
+  if (line[64] !== ' ' || line.slice(0, 64) !== digestText(json)) return undefined;
+  try {
+    return JSON.parse(json) as JournalRecord;
+  } catch {
+    return undefined;
+  }
+}
+
+function assemble(records: readonly JournalRecord[], path: string): Journal | undefined {
+  const [stage, ...rest] = records;
+  if (stage === undefined) return undefined;
+  if (stage.kind !== 'stage' || stage.format !== 1)
+    throw damaged(path, 'it does not begin with a record that this version knows');
+  let begin: BeginRecord | undefined;
+  let failed: Journal['failed'];
+  const undo = new Map<number, unknown>();
+  const kinds = new Set<JournalRecord['kind']>();
+  for (const record of rest) {
+    kinds.add(record.kind);
+    if (record.kind === 'begin') begin = checkBegin(record, path);
+    else if (record.kind === 'undo') undo.set(record.operation, record.data);
+    else if (record.kind === 'rollback-failed') failed = { cause: record.cause, path: record.path };
+    else if (record.kind === 'stage') throw damaged(path, 'it has two beginnings');
+  }
+  if (begin === undefined && (kinds.has('commit') || kinds.has('undo')))
+    throw damaged(path, 'the record of the operations is missing');
+  return {
+    stage,
+    begin,
+    undo,
+    committed: kinds.has('commit'),
+    rollingBack: kinds.has('rollback'),
+    rolledBack: kinds.has('rolled-back'),
+    failed,
+  };
+}
+
+/** Paths in a journal are checked like any other input. */
+function checkBegin(record: BeginRecord, path: string): BeginRecord {
+  try {
+    for (const operation of record.operations) {
+      parseRooted(operation.path);
+      if (operation.kind === 'move') parseRooted(operation.target);
+    }
+  } catch (error) {
+    throw damaged(path, error instanceof Error ? error.message : 'a path is not valid');
+  }
+  return record;
+}
+
+function damaged(path: string, what: string): PatchError {
+  return new PatchError('JOURNAL_DAMAGED', `the journal ${path} is damaged: ${what}`, { path });
+}

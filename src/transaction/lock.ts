@@ -1,0 +1,168 @@
+// One writer a home. Each contender makes a file of its own, whose name says who it is, then looks who else is there: of two,
+// the later one sees the other and yields. A name is never used twice, so removing a dead one can never hit a live one.
+
+import { join } from 'node:path';
+import { errnoOf, PatchError } from '../error.js';
+import type { Layout } from '../home/layout.js';
+import type { Files } from '../system/files.js';
+import { isAlive, ownIdentity, type ProcessIdentity } from '../system/process-identity.js';
+import { randomName, sleep } from '../system/clock.js';
+import { toPatchError } from './failure.js';
+import { ensureFolder } from './transaction.js';
+
+/** A lock of another host or container counts as dead when it was not touched for so long; its owner touches it every 5 s. */
+const FOREIGN_STALE_MS = 60_000;
+const BEAT_MS = 5_000;
+const TIE_MS = 40;
+
+interface Contender {
+  readonly name: string;
+  readonly state: 'try' | 'held';
+  readonly identity: ProcessIdentity;
+}
+
+export class Lock {
+  readonly #files: Files;
+  readonly #path: string;
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(files: Files, path: string) {
+    this.#files = files;
+    this.#path = path;
+    this.#timer = setInterval(() => this.#beat(), BEAT_MS);
+    this.#timer.unref();
+  }
+
+  /**
+   * Takes the lock of a home, waiting for another run to end.
+   * @throws PatchError LOCKED naming the process that has it; UNWRITABLE
+   */
+  static async take(files: Files, layout: Layout, waitMs: number, onWait?: (owner: string) => void): Promise<Lock> {
+    const own = ownIdentity();
+    const name = nameOf(own, randomName());
+    const until = performance.now() + waitMs;
+    let said = false;
+    try {
+      ensureFolder(files, layout.locks);
+      for (let tries = 1; ; tries++) {
+        const rival = contend(files, layout, name, own);
+        if (rival === undefined) return new Lock(files, join(layout.locks, `held.${name}`));
+        const isTie = rival.state === 'try' && tries < 200;
+        if (!isTie && performance.now() >= until) throw lockedError(layout, rival);
+        if (!isTie && !said) {
+          said = true;
+          onWait?.(describe(rival));
+        }
+        await sleep(isTie ? Math.random() * TIE_MS : Math.min(100, Math.max(1, until - performance.now())));
+      }
+    } catch (error) {
+      throw toPatchError(error, 'locking the home in', layout.locks, 'UNWRITABLE');
+    }
+  }
+
+  /** @throws PatchError LOCKED where another run has taken the lock for dead */
+  check(): void {
+    if (this.#files.stat(this.#path) === undefined)
+      throw new PatchError('LOCKED', `the lock ${this.#path} was taken away`, { path: this.#path });
+  }
+
+  release(): void {
+    clearInterval(this.#timer);
+    removeQuietly(this.#files, this.#path);
+  }
+
+  #beat(): void {
+    try {
+      this.#files.touch(this.#path);
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+    }
+  }
+}
+
+/** Another live run of this home, if there is one, in words; for those that only read. */
+export function findOwner(files: Files, layout: Layout): string | undefined {
+  if (files.stat(layout.locks) === undefined) return undefined;
+  const rival = liveRivals(files, layout, '', ownIdentity(), 'keep').find((one) => one.state === 'held');
+  return rival === undefined ? undefined : describe(rival);
+}
+
+/** Undefined where the lock is ours now; else the one that has it, or that came at the same time. */
+function contend(files: Files, layout: Layout, name: string, own: ProcessIdentity): Contender | undefined {
+  const path = join(layout.locks, `try.${name}`);
+  files.writeNew(path, '', 0o644, 'unflushed');
+  let taken = false;
+  try {
+    const rival = liveRivals(files, layout, name, own, 'remove')[0];
+    if (rival !== undefined) return rival;
+    files.rename(path, join(layout.locks, `held.${name}`));
+    taken = true;
+    return undefined;
+  } finally {
+    if (!taken) removeQuietly(files, path);
+  }
+}
+
+function liveRivals(
+  files: Files,
+  layout: Layout,
+  ownName: string,
+  own: ProcessIdentity,
+  dead: 'remove' | 'keep',
+): Contender[] {
+  const rivals: Contender[] = [];
+  for (const file of files.list(layout.locks)) {
+    const contender = parseName(file);
+    if (contender === undefined || contender.name === ownName) continue;
+    if (isLive(files, layout, file, contender, own)) rivals.push(contender);
+    else if (dead === 'remove') removeQuietly(files, join(layout.locks, file));
+  }
+  return rivals.sort((a, b) => (a.state === b.state ? 0 : a.state === 'held' ? -1 : 1));
+}
+
+function isLive(files: Files, layout: Layout, file: string, contender: Contender, own: ProcessIdentity): boolean {
+  const alive = isAlive(contender.identity, own);
+  if (alive !== 'unknown') return alive === 'alive';
+  const touchedMs = files.stat(join(layout.locks, file))?.mtimeMs;
+  return touchedMs !== undefined && files.fileSystemTime(layout.locks) - touchedMs < FOREIGN_STALE_MS;
+}
+
+function nameOf(identity: ProcessIdentity, nonce: string): string {
+  return [identity.pid, identity.started, identity.boot, identity.namespace, nonce, identity.host].join('.');
+}
+
+function parseName(file: string): Contender | undefined {
+  const [state, pid, started, boot, namespace, nonce, ...host] = file.split('.');
+  if (
+    (state !== 'try' && state !== 'held') ||
+    pid === undefined ||
+    started === undefined ||
+    boot === undefined ||
+    namespace === undefined ||
+    nonce === undefined
+  )
+    return undefined;
+  if (!/^[1-9]\d{0,9}$/.test(pid)) return undefined;
+  return {
+    name: file.slice(state.length + 1),
+    state,
+    identity: { host: host.join('.'), boot, namespace, pid: Number(pid), started },
+  };
+}
+
+function describe(contender: Contender): string {
+  return `process ${contender.identity.pid} on ${contender.identity.host}`;
+}
+
+function lockedError(layout: Layout, rival: Contender): PatchError {
+  return new PatchError('LOCKED', `${describe(rival)} works on ${layout.home}`, { path: layout.home });
+}
+
+function removeQuietly(files: Files, path: string): void {
+  try {
+    files.unlink(path);
+  } catch (error) {
+    // A name that stays names a dead process, and the next run removes it.
+    if (errnoOf(error) === undefined) throw error;
+  }
+}

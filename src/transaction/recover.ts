@@ -1,0 +1,105 @@
+// Finishes or undoes an interrupted transaction, by the recovery table, before anything else is looked at (3-engine step 2).
+
+import { join } from 'node:path';
+import { PatchError } from '../error.js';
+import type { Files } from '../system/files.js';
+import type { Layout } from '../home/layout.js';
+import { cleanUp } from './clean-up.js';
+import { type Journal, readJournal } from './journal.js';
+import { decideRecovery, phaseOf, type RecoveryAction } from './recovery-table.js';
+import { compare, observeOperation, rollBack } from './rollback.js';
+import { afterOf, type TransactionContext } from './transaction.js';
+import { workTops } from './work-folders.js';
+
+export interface Recovery {
+  readonly action: RecoveryAction;
+  readonly transaction: string | undefined;
+}
+
+/** Whether something was interrupted; cheap enough for every start. */
+export function isInterrupted(files: Files, layout: Layout): boolean {
+  return files.stat(layout.journal) !== undefined || strayWork(files, layout).length > 0;
+}
+
+/** @throws PatchError JOURNAL_DAMAGED, JOURNAL_MISSING, ROLLBACK_FAILED */
+export async function recover(context: TransactionContext): Promise<Recovery> {
+  const { files, layout } = context;
+  const journal = readJournal(files, layout.journal);
+  if (journal === undefined) return sweepStrays(context);
+  const transaction = journal.stage.transaction;
+  checkFolders(layout, journal);
+  const phase = phaseOf(journal);
+  const action = decideRecovery(phase, phase === 'committed' && isUndoneInPart(context, journal));
+  context.emit({ kind: 'phase', phase: 'recover', transaction });
+  switch (action) {
+    case 'nothing':
+      break;
+    case 'sweep':
+      await cleanUp(context, { stage: journal.stage, begin: undefined }, 'swept');
+      break;
+    case 'finish-rollback':
+      await cleanUp(context, { stage: journal.stage, begin: journal.begin }, 'rolled-back');
+      break;
+    case 'complete':
+      await cleanUp(context, { stage: journal.stage, begin: journal.begin }, 'committed');
+      break;
+    case 'roll-back':
+      if (journal.begin === undefined)
+        throw new PatchError('JOURNAL_DAMAGED', `the journal ${layout.journal} has no record of the operations`, {
+          path: layout.journal,
+        });
+      await rollBack(context, { stage: journal.stage, begin: journal.begin, undo: journal.undo }, 'interrupted');
+      break;
+  }
+  context.emit({ kind: 'transaction', transaction, state: 'recovered' });
+  return { action, transaction };
+}
+
+/** The work folders that a journal names must be ours: nothing else is ever deleted. */
+function checkFolders(layout: Layout, journal: Journal): void {
+  for (const { path } of journal.stage.folders) {
+    const isOurs =
+      path === join(layout.work, journal.stage.transaction) ||
+      path.endsWith(join('.prepatch', journal.stage.transaction));
+    if (!isOurs)
+      throw new PatchError('JOURNAL_DAMAGED', `the journal ${layout.journal} names ${path} as a work folder`, {
+        path: layout.journal,
+      });
+  }
+}
+
+function isUndoneInPart(context: TransactionContext, journal: Journal): boolean {
+  const operations = journal.begin?.operations ?? [];
+  return operations.some((operation) => {
+    if (operation.kind !== 'write' && operation.kind !== 'delete') return false;
+    return compare(observeOperation(context, operation), operation.before, afterOf(operation)) === 'before';
+  });
+}
+
+/** A journal whose first record is torn, and empty work folders, are what a crash leaves before anything was done. */
+function sweepStrays(context: TransactionContext): Recovery {
+  const { files, layout } = context;
+  const strays = strayWork(files, layout);
+  const full = strays.find((folder) => files.list(folder).length > 0);
+  if (full !== undefined) {
+    throw new PatchError(
+      'JOURNAL_MISSING',
+      `${full} holds the files of an interrupted transaction, and there is no journal`,
+      { path: full },
+    );
+  }
+  for (const folder of strays) files.removeDirectory(folder);
+  if (files.stat(layout.journal) !== undefined) {
+    files.unlink(layout.journal);
+    files.flushDirectory(layout.state);
+    return { action: 'sweep', transaction: undefined };
+  }
+  return { action: strays.length > 0 ? 'sweep' : 'nothing', transaction: undefined };
+}
+
+function strayWork(files: Files, layout: Layout): string[] {
+  return workTops(layout)
+    .filter((top) => files.stat(top)?.kind === 'directory')
+    .flatMap((top) => files.list(top).map((name) => join(top, name)))
+    .filter((path) => files.stat(path)?.kind === 'directory');
+}

@@ -1,0 +1,234 @@
+// Undoes a transaction in reverse order, by what is observed at each path (formats 3, "Recovery"). Idempotent, and safe to be
+// interrupted. A backup is read and compared before it is put back; what cannot be restored leaves everything for the next run.
+
+import { basename, dirname, join } from 'node:path';
+import { errnoOf, PatchError } from '../error.js';
+import { ABSENT, type Entry, type ObservedEntry, sameContent } from '../home/entry.js';
+import { absolute, display, HELD_FOLDER } from '../home/layout.js';
+import type { DeleteOperation, MoveOperation, Operation, WriteOperation } from '../plan/operation.js';
+import { appendHistory } from '../state/history.js';
+import { cleanUp } from './clean-up.js';
+import { type BeginRecord, formatRecord, type JournalRecord, type StageRecord } from './journal.js';
+import { observeEntry } from './observe-entry.js';
+import { decideMoveBack, decideUndo, type Seen } from './recovery-table.js';
+import { setAside } from './set-aside.js';
+import { afterOf, ensureFolder, removeIfEmpty, type TransactionContext } from './transaction.js';
+
+export interface Undoable {
+  readonly stage: StageRecord;
+  readonly begin: BeginRecord;
+  readonly undo: ReadonlyMap<number, unknown>;
+}
+
+/**
+ * Puts the home back as it was before the transaction.
+ * @throws PatchError ROLLBACK_FAILED; the journal and all backups stay, and the next run tries again
+ */
+export async function rollBack(context: TransactionContext, undoable: Undoable, cause: string): Promise<void> {
+  const { files, layout } = context;
+  tryAppend(context, { kind: 'rollback', cause });
+  const failures: PatchError[] = [];
+  const folders = new Set<string>();
+  for (const [index, operation] of [...undoable.begin.operations.entries()].reverse()) {
+    try {
+      undoOne(context, undoable, index, operation, folders);
+    } catch (error) {
+      failures.push(rollbackError(context, operation, error));
+    }
+  }
+  try {
+    for (const folder of folders) if (files.stat(folder) !== undefined) files.flushDirectory(folder);
+    if (failures.length === 0) verifyRestored(context, undoable);
+  } catch (error) {
+    failures.push(rollbackError(context, undefined, error));
+  }
+  const [first] = failures;
+  if (first !== undefined) {
+    tryAppend(context, { kind: 'rollback-failed', cause: first.message, path: first.path ?? null });
+    context.emit({ kind: 'transaction', transaction: undoable.stage.transaction, state: 'rollback-failed' });
+    throw first;
+  }
+  tryAppend(context, { kind: 'rolled-back' });
+  try {
+    appendHistory(files, layout, {
+      transaction: undoable.stage.transaction,
+      outcome: 'rolled-back',
+      reason: undoable.stage.reason,
+      startedMs: undoable.stage.startedMs,
+      cause,
+      summary: undoable.begin.summary,
+    });
+    await cleanUp(context, undoable, 'rolled-back');
+  } catch (error) {
+    // The home is as before, and verified; the work folders are swept by the next start.
+    if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;
+    context.emit({
+      kind: 'problem',
+      code: 'ROLLBACK_FAILED',
+      severity: 'warning',
+      message: `undone, but not cleaned up: ${String(error)}`,
+      path: layout.work,
+    });
+  }
+  context.emit({ kind: 'transaction', transaction: undoable.stage.transaction, state: 'rolled-back' });
+}
+
+function undoOne(
+  context: TransactionContext,
+  undoable: Undoable,
+  index: number,
+  operation: Operation,
+  folders: Set<string>,
+): void {
+  const { files, layout } = context;
+  const target = absolute(layout, operation.path);
+  switch (operation.kind) {
+    case 'write':
+    case 'delete':
+      undoFile(context, undoable, index, operation, folders);
+      return;
+    case 'make-directory':
+      if (files.stat(target)?.kind === 'directory') {
+        removeIfEmpty(files, target);
+        folders.add(dirname(target));
+      }
+      return;
+    case 'remove-directory':
+      if (files.stat(target) === undefined) {
+        files.makeDirectory(target, operation.mode);
+        folders.add(dirname(target));
+      }
+      return;
+    case 'move':
+      undoMove(context, operation, folders);
+      return;
+  }
+}
+
+function undoFile(
+  context: TransactionContext,
+  undoable: Undoable,
+  index: number,
+  operation: WriteOperation | DeleteOperation,
+  folders: Set<string>,
+): void {
+  const { files, layout } = context;
+  const target = absolute(layout, operation.path);
+  const action = decideUndo(compare(observeOperation(context, operation), operation.before, afterOf(operation)));
+  if (action === 'leave') return;
+  const backup = workPath(undoable, index, 'old');
+  if (operation.before.kind === 'file') checkBackup(context, operation.before, backup, operation);
+  if (action === 'set-aside-and-restore') {
+    const kept = setAside(context, undoable.stage.transaction, index, target);
+    const shown = display(layout, operation.path);
+    context.emit({
+      kind: 'problem',
+      code: 'HOME_CHANGED',
+      severity: 'warning',
+      message: `${shown} held content that is neither the old nor the new; it is kept as ${display(layout, kept)}`,
+      path: shown,
+    });
+  }
+  if (operation.before.kind === 'file') {
+    ensureFolder(files, dirname(target));
+    files.rename(backup, target);
+  } else if (files.stat(target) !== undefined) files.unlink(target);
+  folders.add(dirname(target));
+}
+
+/** The backup must be what was there before; only then may it be put in place. */
+function checkBackup(context: TransactionContext, before: Entry, backup: string, operation: Operation): void {
+  const found = observeEntry(context.files, backup, before.kind === 'file' && before.sha256 !== undefined);
+  if (sameContent(found, before)) return;
+  const shown = display(context.layout, operation.path);
+  throw new PatchError(
+    'ROLLBACK_FAILED',
+    `the backup of ${shown}, ${backup}, is ${found.kind === 'absent' ? 'missing' : 'damaged'}`,
+    { path: shown },
+  );
+}
+
+function undoMove(context: TransactionContext, operation: MoveOperation, folders: Set<string>): void {
+  const { files, layout } = context;
+  const source = absolute(layout, operation.path);
+  const target = absolute(layout, operation.target);
+  const decision = decideMoveBack(files.stat(source) !== undefined, files.stat(target) !== undefined);
+  if (decision === 'report') {
+    const shown = display(layout, operation.path);
+    context.emit({
+      kind: 'problem',
+      code: 'HOME_CHANGED',
+      severity: 'warning',
+      message: `${shown} was put there or taken away by someone else meanwhile; it is left as it is`,
+      path: shown,
+    });
+  }
+  if (decision === 'move-back') {
+    ensureFolder(files, dirname(source));
+    files.rename(target, source);
+    folders.add(dirname(source)).add(dirname(target));
+  }
+  if (basename(dirname(target)) === HELD_FOLDER && files.stat(dirname(target)) !== undefined) {
+    files.flushDirectory(dirname(target));
+    folders.delete(dirname(target));
+    removeIfEmpty(files, dirname(target));
+    folders.add(dirname(dirname(target)));
+  }
+}
+
+function verifyRestored(context: TransactionContext, undoable: Undoable): void {
+  for (const operation of undoable.begin.operations) {
+    if (operation.kind !== 'write' && operation.kind !== 'delete') continue;
+    if (!sameContent(observeOperation(context, operation), operation.before)) {
+      const shown = display(context.layout, operation.path);
+      throw new PatchError('ROLLBACK_FAILED', `${shown} was restored and is not what it was before`, { path: shown });
+    }
+  }
+}
+
+export function observeOperation(
+  context: TransactionContext,
+  operation: WriteOperation | DeleteOperation,
+): ObservedEntry {
+  const withSha256 = operation.before.kind === 'file' && operation.before.sha256 !== undefined;
+  return observeEntry(context.files, absolute(context.layout, operation.path), withSha256);
+}
+
+export function compare(observed: ObservedEntry, before: Entry, after: Entry): Seen {
+  if (sameContent(observed, before)) return 'before';
+  if (sameContent(observed, after)) return 'after';
+  return observed.kind === ABSENT.kind ? 'absent' : 'foreign';
+}
+
+export function workPath(
+  undoable: { readonly stage: StageRecord; readonly begin: BeginRecord },
+  index: number,
+  role: 'new' | 'old',
+): string {
+  const folder = undoable.stage.folders[undoable.begin.places[index] ?? -1];
+  if (folder === undefined)
+    throw new PatchError('JOURNAL_DAMAGED', `the journal names no work folder for operation ${index}`);
+  return join(folder.path, `${index}.${role}`);
+}
+
+function rollbackError(context: TransactionContext, operation: Operation | undefined, error: unknown): PatchError {
+  if (error instanceof PatchError && error.code === 'ROLLBACK_FAILED') return error;
+  const errno = errnoOf(error);
+  if (errno === undefined && !(error instanceof PatchError)) throw error;
+  const path = operation === undefined ? context.layout.work : display(context.layout, operation.path);
+  const what = error instanceof PatchError ? error.message : `${errno}`;
+  return new PatchError(
+    'ROLLBACK_FAILED',
+    `${path} could not be put back (${what}); every backup is kept in ${context.layout.work}`,
+    { path, cause: error },
+  );
+}
+
+/** A record that helps and that nothing depends on: the table decides by what is observed where it is missing. */
+function tryAppend(context: TransactionContext, record: JournalRecord): void {
+  try {
+    context.files.append(context.layout.journal, formatRecord(record));
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+  }
+}

@@ -1,0 +1,30 @@
+// Keeps content that is not ours, and that has to make way, under a name that the report gives. Nothing is ever deleted there.
+
+import { basename, join } from 'node:path';
+import { errnoOf } from '../error.js';
+import { ensureFolder, type TransactionContext } from './transaction.js';
+
+/** Moves `path` to `<aside>/<transaction>/<index>-<name>`; copies where a rename is not possible. Returns the new path. */
+export function setAside(
+  context: TransactionContext,
+  transaction: string,
+  index: number,
+  path: string,
+  name = basename(path),
+): string {
+  const { files, layout } = context;
+  const folder = join(layout.aside, transaction);
+  ensureFolder(files, folder);
+  let target = join(folder, `${index}-${name}`);
+  for (let n = 1; files.stat(target) !== undefined; n++) target = join(folder, `${index}-${n}-${name}`);
+  try {
+    files.rename(path, target);
+  } catch (error) {
+    if (errnoOf(error) !== 'EXDEV') throw error;
+    files.copyNew(path, target, files.stat(path)?.mode ?? 0o644);
+    files.flushDirectory(folder);
+    files.unlink(path);
+  }
+  files.flushDirectory(folder);
+  return target;
+}

@@ -1,0 +1,537 @@
+// Carries out a plan: stage, journal, back up, deploy, verify, commit, clean up (3-engine steps 6 to 11). The only writer of a
+// home. Whatever fails before the commit record is undone by `rollback`; what is interrupted, by `recover`.
+
+import { dirname, join } from 'node:path';
+import { errnoOf, PatchError } from '../error.js';
+import type { EventSink, Phase } from '../event.js';
+import { ABSENT, type Entry, type FileEntry, type RootedPath, sameContent } from '../home/entry.js';
+import { absolute, display, type Layout, splitRooted } from '../home/layout.js';
+import { type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
+import type { Bulk, BulkResult } from '../system/bulk.js';
+import { md5OfText } from '../system/digest-text.js';
+import type { Files, FileStat } from '../system/files.js';
+import { cleanUp } from './clean-up.js';
+import { toPatchError } from './failure.js';
+import {
+  type BeginRecord,
+  formatRecord,
+  type JournalRecord,
+  type TransactionSummary,
+  type WorkFolder,
+} from './journal.js';
+
+import { rollBack } from './rollback.js';
+import { placeWork } from './work-folders.js';
+
+export interface TransactionContext {
+  readonly files: Files;
+  readonly bulk: Bulk;
+  readonly layout: Layout;
+  readonly emit: EventSink;
+}
+
+export interface TransactionRequest {
+  readonly transaction: string;
+  readonly reason: string;
+  readonly startedMs: number;
+  readonly operations: readonly Operation[];
+  readonly summary: TransactionSummary;
+  /** Called when everything is deployed and verified, before the commit record. @throws to have it all undone */
+  readonly beforeCommit?: () => void;
+}
+
+/** Bytes that must stay free beside what is staged. */
+const SPACE_MARGIN_BYTES = 1024 * 1024;
+const NAME_LIMIT_BYTES = 255;
+
+/**
+ * Runs a transaction to its end.
+ * @throws PatchError of a code with exit 3 where nothing was touched; DEPLOY_FAILED or VERIFY_FAILED where it was undone;
+ * ROLLBACK_FAILED where undoing it failed too
+ */
+export async function runTransaction(context: TransactionContext, request: TransactionRequest): Promise<void> {
+  await new Transaction(context, request).run();
+}
+
+/** One transaction from its first byte on disk to its last. */
+class Transaction {
+  readonly #context: TransactionContext;
+  readonly #request: TransactionRequest;
+  readonly #operations: Operation[];
+  #folders: readonly WorkFolder[] = [];
+  #places: readonly number[] = [];
+  /** What each existing target looked like when its backup was made. */
+  readonly #backedUp = new Map<number, FileStat>();
+
+  constructor(context: TransactionContext, request: TransactionRequest) {
+    this.#context = context;
+    this.#request = request;
+    this.#operations = request.operations.map(withDigests);
+  }
+
+  async run(): Promise<void> {
+    this.#check();
+    await this.#stageOrSweep();
+    try {
+      this.#append({
+        kind: 'begin',
+        operations: this.#operations,
+        places: this.#places,
+        summary: this.#request.summary,
+      });
+      await this.#backUp();
+      await this.#deploy();
+      await this.#verify();
+      this.#request.beforeCommit?.();
+      this.#phase('commit');
+      this.#append({ kind: 'commit' });
+    } catch (error) {
+      await this.#undo(error);
+    }
+    this.#phase('cleanup');
+    await cleanUp(this.#context, { stage: this.#stageRecord(), begin: this.#beginRecord() }, 'committed');
+  }
+
+  // --- before anything is touched
+
+  #check(): void {
+    this.#phase('check');
+    const { files, layout } = this.#context;
+    const paths = this.#operations.map((operation) => operation.path);
+    for (const operation of this.#operations) {
+      const targets = operation.kind === 'move' ? [operation.path, operation.target] : [operation.path];
+      for (const path of targets) this.#checkPath(path);
+    }
+    const { folders, places } = placeWork(files, layout, this.#request.transaction, paths);
+    this.#folders = folders;
+    this.#places = places;
+    for (const [index, folder] of folders.entries()) {
+      const needed = this.#operations.reduce(
+        (sum, operation, n) => sum + (places[n] === index ? stagedBytes(operation) : 0),
+        0,
+      );
+      const existing = firstExisting(files, folder.path);
+      const free = files.freeBytes(existing);
+      if (free < needed + SPACE_MARGIN_BYTES) {
+        throw new PatchError(
+          'NO_SPACE',
+          `${needed + SPACE_MARGIN_BYTES} bytes are needed on the file system of ${existing}, ${free} are free`,
+          { path: existing },
+        );
+      }
+    }
+  }
+
+  /** Nothing on the way to a target may be a link, and no name may be longer than file systems allow. */
+  #checkPath(path: RootedPath): void {
+    const { files, layout } = this.#context;
+    const { root, path: inside } = splitRooted(path);
+    let folder: string = layout[root];
+    const parts = inside.split('/');
+    for (const part of parts) {
+      if (Buffer.byteLength(part) > NAME_LIMIT_BYTES)
+        throw new PatchError(
+          'NAME_TOO_LONG',
+          `${display(layout, path)}: a name has more than ${NAME_LIMIT_BYTES} bytes`,
+          { path: display(layout, path) },
+        );
+    }
+    for (const part of parts.slice(0, -1)) {
+      folder = join(folder, part);
+      const stat = files.stat(folder);
+      if (stat === undefined) return;
+      if (stat.kind === 'link')
+        throw new PatchError('OUTSIDE_HOME', `${folder} is a link, on the way to ${display(layout, path)}`, {
+          path: folder,
+        });
+      if (stat.kind !== 'directory')
+        throw new PatchError('NOT_A_DIRECTORY', `${folder} is not a directory`, { path: folder });
+    }
+  }
+
+  // --- staging: the home is not touched
+
+  async #stageOrSweep(): Promise<void> {
+    this.#phase('stage');
+    const { files, layout } = this.#context;
+    try {
+      ensureFolder(files, layout.state);
+      files.writeNew(layout.journal, formatRecord(this.#stageRecord()), 0o644);
+      files.flushDirectory(layout.state);
+      for (const folder of this.#folders) ensureFolder(files, folder.path);
+      if (this.#operations.some((operation) => dirname(absolute(layout, operation.path)) === layout.store))
+        ensureFolder(files, layout.store);
+      await this.#stage();
+      for (const folder of this.#folders) files.flushDirectory(folder.path);
+    } catch (error) {
+      const failure = toPatchError(error, 'staging below', layout.state, 'DEPLOY_FAILED');
+      await this.#sweep(failure);
+      throw failure;
+    }
+  }
+
+  async #stage(): Promise<void> {
+    const { files, bulk, layout } = this.#context;
+    const copies: { index: number; operation: WriteOperation; source: string }[] = [];
+    for (const [index, operation] of this.#operations.entries()) {
+      if (operation.kind !== 'write') continue;
+      const target = this.#work(index, 'new');
+      if (operation.source.kind === 'text') files.writeNew(target, operation.source.text, operation.after.mode);
+      else if (operation.source.kind === 'path')
+        copies.push({ index, operation, source: absolute(layout, operation.source.path) });
+      else if (!operation.source.lastUse || !this.#link(join(layout.store, operation.source.sha256), target)) {
+        copies.push({ index, operation, source: join(layout.store, operation.source.sha256) });
+      } else
+        this.#checkDigests(
+          operation,
+          files.digest(target, false),
+          join(layout.store, operation.source.sha256),
+          'STORE_DAMAGED',
+        );
+    }
+    const totalBytes = copies.reduce((sum, copy) => sum + copy.operation.after.sizeBytes, 0);
+    const results = await bulk.copy(
+      copies.map(({ index, operation, source }) => ({
+        source,
+        target: this.#work(index, 'new'),
+        sizeBytes: operation.after.sizeBytes,
+        mode: operation.after.mode,
+        withSha256: operation.after.sha256 !== undefined,
+      })),
+      (doneItems, doneBytes) => this.#progress('stage', doneItems, copies.length, doneBytes, totalBytes),
+    );
+    for (const [n, { operation, source }] of copies.entries()) {
+      const digests = resultOf(results[n], source);
+      this.#checkDigests(
+        operation,
+        digests,
+        source,
+        operation.source.kind === 'store' ? 'STORE_DAMAGED' : 'PACK_CHANGED',
+      );
+    }
+  }
+
+  #checkDigests(
+    operation: WriteOperation,
+    found: Pick<FileEntry, 'md5' | 'sha256' | 'sizeBytes'>,
+    source: string,
+    code: 'STORE_DAMAGED' | 'PACK_CHANGED',
+  ): void {
+    const wanted = operation.after;
+    const same =
+      found.md5 === wanted.md5 &&
+      found.sizeBytes === wanted.sizeBytes &&
+      (wanted.sha256 === undefined || found.sha256 === undefined || wanted.sha256 === found.sha256);
+    if (same) return;
+    throw new PatchError(
+      code,
+      `${source} is not what it was when the plan was made (MD5 ${found.md5}, expected ${wanted.md5})`,
+      { path: source },
+    );
+  }
+
+  async #sweep(failure: PatchError): Promise<void> {
+    const { files, layout } = this.#context;
+    try {
+      if (files.stat(layout.journal) !== undefined)
+        await cleanUp(this.#context, { stage: this.#stageRecord(), begin: undefined }, 'swept');
+    } catch (error) {
+      // The next start sweeps it; what went wrong first is what counts.
+      if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;
+      this.#context.emit({
+        kind: 'problem',
+        code: failure.code,
+        severity: 'warning',
+        message: `staging could not be removed: ${String(error)}`,
+        path: layout.work,
+      });
+    }
+  }
+
+  // --- from here on the home changes
+
+  /** A second name for each file that will make way, in the work folder; a copy where the file system knows no links. */
+  async #backUp(): Promise<void> {
+    const { files, bulk, layout } = this.#context;
+    const copies: { index: number; source: string; before: FileEntry }[] = [];
+    for (const [index, operation] of this.#operations.entries()) {
+      const before = beforeOf(operation);
+      if (before === undefined) continue;
+      const source = absolute(layout, operation.path);
+      const stat = files.stat(source);
+      if (stat?.kind !== 'file' || stat.sizeBytes !== before.sizeBytes) throw this.#changedMeanwhile(operation.path);
+      if (!this.#link(source, this.#work(index, 'old'))) copies.push({ index, source, before });
+    }
+    const results = await bulk.copy(
+      copies.map(({ index, source, before }) => ({
+        source,
+        target: this.#work(index, 'old'),
+        sizeBytes: before.sizeBytes,
+        mode: before.mode,
+        withSha256: false,
+      })),
+    );
+    for (const [n, { source, before }] of copies.entries()) {
+      if (resultOf(results[n], source).md5 !== before.md5)
+        throw new PatchError('HOME_CHANGED', `${source} changed while it was backed up`, { path: source });
+    }
+    if (this.#operations.some((operation) => beforeOf(operation) !== undefined)) {
+      for (const folder of this.#folders) files.flushDirectory(folder.path);
+    }
+    await this.#verifyBackups();
+  }
+
+  /** What is about to be replaced must be what was planned for: its digest is read through the backup. */
+  async #verifyBackups(): Promise<void> {
+    const { files, bulk, layout } = this.#context;
+    const wanted = [...this.#operations.entries()].flatMap(([index, operation]) => {
+      const before = beforeOf(operation);
+      return before === undefined ? [] : [{ index, operation, before }];
+    });
+    const results = await bulk.digest(
+      wanted.map(({ index, before }) => ({
+        path: this.#work(index, 'old'),
+        sizeBytes: before.sizeBytes,
+        withSha256: before.sha256 !== undefined,
+      })),
+    );
+    for (const [n, { index, operation, before }] of wanted.entries()) {
+      const digests = resultOf(results[n], absolute(layout, operation.path));
+      const found: FileEntry = { ...digests, kind: 'file', mode: before.mode };
+      if (!sameContent(found, before)) throw this.#changedMeanwhile(operation.path);
+      const stat = files.stat(absolute(layout, operation.path));
+      if (stat === undefined) throw this.#changedMeanwhile(operation.path);
+      this.#backedUp.set(index, stat);
+    }
+  }
+
+  async #deploy(): Promise<void> {
+    this.#phase('deploy');
+    const { bulk, layout } = this.#context;
+    const folders = new Set<string>();
+    for (const [index, operation] of this.#operations.entries()) {
+      this.#recheck(index, operation);
+      this.#deployOne(index, operation);
+      folders.add(dirname(absolute(layout, operation.path)));
+      if (operation.kind === 'move') folders.add(dirname(absolute(layout, operation.target)));
+      if (operation.kind === 'write') folders.add(this.#folderOf(index));
+      this.#progress('deploy', index + 1, this.#operations.length, 0, 0);
+    }
+    const removed = new Set(
+      this.#operations
+        .filter((operation) => operation.kind === 'remove-directory')
+        .map((operation) => absolute(layout, operation.path)),
+    );
+    await bulk.flushDirectories(
+      [...folders].filter((folder) => !removed.has(folder) || this.#context.files.stat(folder) !== undefined),
+    );
+  }
+
+  /** The world may have moved since the plan: what is there must still be what was backed up. */
+  #recheck(index: number, operation: Operation): void {
+    const { files, layout } = this.#context;
+    const target = absolute(layout, operation.path);
+    const stat = files.stat(target);
+    if (operation.kind === 'write' || operation.kind === 'delete') {
+      const known = this.#backedUp.get(index);
+      const same = known === undefined ? stat === undefined : stat !== undefined && sameFile(known, stat);
+      if (!same) throw this.#changedMeanwhile(operation.path);
+      this.#checkPath(operation.path);
+    } else if (operation.kind === 'move') {
+      if (stat === undefined || stat.kind === 'link') throw this.#changedMeanwhile(operation.path);
+      if (files.stat(absolute(layout, operation.target)) !== undefined) throw this.#changedMeanwhile(operation.target);
+      this.#checkPath(operation.target);
+    } else if (operation.kind === 'make-directory' && stat !== undefined) {
+      throw this.#changedMeanwhile(operation.path);
+    }
+  }
+
+  #deployOne(index: number, operation: Operation): void {
+    const { files, layout } = this.#context;
+    const target = absolute(layout, operation.path);
+    switch (operation.kind) {
+      case 'write':
+        files.rename(this.#work(index, 'new'), target);
+        return;
+      case 'delete':
+        files.unlink(target);
+        return;
+      case 'make-directory':
+        files.makeDirectory(target, operation.mode);
+        return;
+      case 'remove-directory':
+        removeIfEmpty(files, target);
+        return;
+      case 'move':
+        ensureFolder(files, dirname(absolute(layout, operation.target)));
+        files.rename(target, absolute(layout, operation.target));
+        return;
+    }
+  }
+
+  /** Every changed path is read again and compared with its layer. */
+  async #verify(): Promise<void> {
+    this.#phase('verify');
+    const { files, bulk, layout } = this.#context;
+    const written = this.#operations.filter((operation): operation is WriteOperation => operation.kind === 'write');
+    const totalBytes = written.reduce((sum, operation) => sum + operation.after.sizeBytes, 0);
+    const results = await bulk.digest(
+      written.map((operation) => ({
+        path: absolute(layout, operation.path),
+        sizeBytes: operation.after.sizeBytes,
+        withSha256: operation.after.sha256 !== undefined,
+      })),
+      (doneItems, doneBytes) => this.#progress('verify', doneItems, written.length, doneBytes, totalBytes),
+    );
+    for (const [n, operation] of written.entries()) {
+      const path = display(layout, operation.path);
+      const found = resultOf(results[n], path);
+      if (!sameContent({ ...found, kind: 'file', mode: 0 }, operation.after)) {
+        throw new PatchError(
+          'VERIFY_FAILED',
+          `${path} is not what was put there (MD5 ${found.md5}, expected ${operation.after.md5})`,
+          { path },
+        );
+      }
+    }
+    for (const operation of this.#operations) {
+      if (operation.kind === 'delete' && files.stat(absolute(layout, operation.path)) !== undefined) {
+        throw new PatchError(
+          'VERIFY_FAILED',
+          `${display(layout, operation.path)} is there again after it was removed`,
+          { path: display(layout, operation.path) },
+        );
+      }
+    }
+  }
+
+  /** Undoes everything, then throws what it was undone for. */
+  async #undo(error: unknown): Promise<never> {
+    const isOurs = error instanceof PatchError || errnoOf(error) !== undefined;
+    const cause = error instanceof Error ? error.message : String(error);
+    this.#phase('rollback');
+    await rollBack(this.#context, { stage: this.#stageRecord(), begin: this.#beginRecord(), undo: new Map() }, cause);
+    if (!isOurs) throw error;
+    if (error instanceof PatchError && error.exitCode === 1) throw error;
+    const path = error instanceof PatchError ? error.path : undefined;
+    throw new PatchError('DEPLOY_FAILED', `the transaction was undone: ${cause}`, {
+      cause: error,
+      ...(path === undefined ? {} : { path }),
+    });
+  }
+
+  // --- small things
+
+  #stageRecord() {
+    const { transaction, reason, startedMs } = this.#request;
+    return { kind: 'stage', format: 1, transaction, reason, startedMs, folders: this.#folders } as const;
+  }
+
+  #beginRecord(): BeginRecord {
+    return { kind: 'begin', operations: this.#operations, places: this.#places, summary: this.#request.summary };
+  }
+
+  #append(record: JournalRecord): void {
+    this.#context.files.append(this.#context.layout.journal, formatRecord(record));
+  }
+
+  #folderOf(index: number): string {
+    const folder = this.#folders[this.#places[index] ?? -1];
+    if (folder === undefined) throw new Error('prepatch has a defect: an operation has no work folder');
+    return folder.path;
+  }
+
+  #work(index: number, role: 'new' | 'old'): string {
+    return join(this.#folderOf(index), `${index}.${role}`);
+  }
+
+  /** False where the file system cannot link. */
+  #link(source: string, target: string): boolean {
+    return tryLink(this.#context.files, source, target);
+  }
+
+  #changedMeanwhile(path: RootedPath): PatchError {
+    const shown = display(this.#context.layout, path);
+    return new PatchError('HOME_CHANGED', `${shown} changed after the plan was made`, { path: shown });
+  }
+
+  #phase(phase: Phase): void {
+    this.#context.emit({ kind: 'phase', phase, transaction: this.#request.transaction });
+  }
+
+  #progress(phase: Phase, doneItems: number, totalItems: number, doneBytes: number, totalBytes: number): void {
+    this.#context.emit({ kind: 'progress', phase, doneItems, totalItems, doneBytes, totalBytes });
+  }
+}
+
+/** Errors of `link` that say that it is not possible here, and not that something is wrong. */
+const NO_LINKS: ReadonlySet<string | undefined> = new Set([
+  'EPERM',
+  'EOPNOTSUPP',
+  'ENOTSUP',
+  'EXDEV',
+  'EMLINK',
+  'ENOSYS',
+]);
+
+/** Links, or returns false where the file system, or its rules for this file, do not allow it. */
+export function tryLink(files: Files, source: string, target: string): boolean {
+  try {
+    files.link(source, target);
+    return true;
+  } catch (error) {
+    if (NO_LINKS.has(errnoOf(error))) return false;
+    throw error;
+  }
+}
+
+/** Makes a folder and what is missing above it, each name durable before the next. */
+export function ensureFolder(files: Files, path: string): void {
+  if (files.stat(path) !== undefined) return;
+  ensureFolder(files, dirname(path));
+  files.makeDirectory(path);
+  files.flushDirectory(dirname(path));
+}
+
+/** Removes a folder that is empty; leaves one that is not. */
+export function removeIfEmpty(files: Files, path: string): void {
+  try {
+    files.removeDirectory(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST' && errno !== 'ENOENT') throw error;
+  }
+}
+
+/** The file that an operation makes way for; undefined where there is none. */
+export function beforeOf(operation: Operation): FileEntry | undefined {
+  if (operation.kind === 'delete') return operation.before;
+  return operation.kind === 'write' && operation.before.kind === 'file' ? operation.before : undefined;
+}
+
+/** What a path is to be after an operation. */
+export function afterOf(operation: WriteOperation | Extract<Operation, { kind: 'delete' }>): Entry {
+  return operation.kind === 'write' ? operation.after : ABSENT;
+}
+
+function withDigests(operation: Operation): Operation {
+  if (operation.kind !== 'write' || operation.source.kind !== 'text') return operation;
+  return { ...operation, after: { ...operation.after, md5: md5OfText(operation.source.text) } };
+}
+
+/** The same file, unchanged but for its number of names. */
+function sameFile(a: FileStat, b: FileStat): boolean {
+  return a.inode === b.inode && a.sizeBytes === b.sizeBytes && a.mtimeMs === b.mtimeMs && a.kind === b.kind;
+}
+
+function firstExisting(files: Files, path: string): string {
+  let existing = path;
+  while (files.stat(existing) === undefined && existing !== dirname(existing)) existing = dirname(existing);
+  return existing;
+}
+
+function resultOf(result: BulkResult | undefined, path: string) {
+  if (result === undefined) throw new Error('prepatch has a defect: a result is missing');
+  if (result.kind === 'failed') throw toPatchError(result.error, 'reading or copying', path, 'DEPLOY_FAILED');
+  return result.digests;
+}
