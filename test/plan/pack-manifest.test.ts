@@ -5,6 +5,11 @@ import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { IniEdit } from '../../src/plan/edit/edit-ini.js';
+import type { JsonEdit } from '../../src/plan/edit/edit-json.js';
+import type { PropertiesEdit } from '../../src/plan/edit/edit-properties.js';
+import type { XmlEdit } from '../../src/plan/edit/edit-xml.js';
+import type { YamlEdit } from '../../src/plan/edit/edit-yaml.js';
 import type {
   Action,
   AppliesTo,
@@ -14,16 +19,11 @@ import type {
   FileFlags,
   FileOperation,
   Health,
-  IniEdit,
-  JsonEdit,
   LeadsTo,
   ListedDigest,
   ManifestError,
   PackManifest,
   PackReference,
-  PropertyEdit,
-  XmlEdit,
-  YamlEdit,
 } from '../../src/plan/pack-manifest.js';
 import { parsePackManifest } from '../../src/plan/pack-manifest.js';
 import { ACTION_DEPTH } from '../../src/plan/pack-manifest-build.js';
@@ -98,47 +98,50 @@ const FULL = {
       file: '/repository/conf/carbon.xml',
       edits: [
         {
-          kind: 'set',
+          op: 'setText',
           xpath: '/c:Server/c:Offset',
           value: '$port$',
           namespaces: { c: 'http://wso2.org/projects/carbon/carbon.xml' },
         },
-        { kind: 'remove', xpath: '/Server/Old' },
-        { kind: 'insert', xpath: '/Server', position: 'last', xml: '<New/>' },
+        { op: 'setAttribute', xpath: '/Server/A', name: 'a', value: '' },
+        { op: 'removeNode', xpath: '/Server/Old' },
+        { op: 'insertChild', xpath: '/Server', position: 'last', fragment: '<New/>' },
+        { op: 'replaceNode', xpath: '/Server/A', fragment: '<New/>' },
       ],
     },
     {
       kind: 'editProperties',
       file: '/a.properties',
       edits: [
-        { kind: 'set', key: 'a', value: '' },
-        { kind: 'remove', key: 'b' },
+        { op: 'set', key: 'a', value: '', after: 'z' },
+        { op: 'remove', key: 'b' },
       ],
     },
     {
       kind: 'editIni',
       file: '/a.ini',
       edits: [
-        { kind: 'set', section: 's', key: 'a', value: 'b' },
-        { kind: 'remove', section: 's', key: 'b' },
+        { op: 'set', section: 's', key: 'a', value: 'b' },
+        { op: 'remove', section: '', key: 'b' },
+        { op: 'addSection', section: 't' },
       ],
     },
     {
       kind: 'editJson',
       file: '/a.json',
       edits: [
-        { kind: 'set', pointer: '/a', value: null },
-        { kind: 'remove', pointer: '/b' },
-        { kind: 'insert', pointer: '/c/-', value: [1] },
+        { op: 'set', pointer: '/a', value: null },
+        { op: 'remove', pointer: '/b' },
+        { op: 'append', pointer: '/c', value: [1] },
       ],
     },
     {
       kind: 'editYaml',
       file: '/a.yaml',
       edits: [
-        { kind: 'set', path: ['a', 0], value: {} },
-        { kind: 'remove', path: ['b'] },
-        { kind: 'insert', path: ['c', '-'], value: 'x' },
+        { op: 'set', path: ['a', 0], value: {}, document: 1 },
+        { op: 'remove', path: ['b'] },
+        { op: 'append', path: ['c'], value: 'x' },
       ],
     },
     {
@@ -731,63 +734,53 @@ describe('errors', () => {
     ['no edits', act({ kind: 'editXml', file: '/a', edits: [] }), '/actions/0/edits', /empty list/, /at least 1 item/],
     [
       'an edit out of the home',
-      act({ kind: 'editIni', file: 'a', edits: [{ kind: 'remove', key: 'a' }] }),
+      act({ kind: 'editIni', file: 'a', edits: [{ op: 'remove', key: 'a' }] }),
       '/actions/0/file',
       /"a"/,
       /inside the home/,
     ],
     [
       'an unknown edit',
-      act({ kind: 'editXml', file: '/a', edits: [{ kind: 'delete', xpath: '/a' }] }),
-      '/actions/0/edits/0/kind',
+      act({ kind: 'editXml', file: '/a', edits: [{ op: 'delete', xpath: '/a' }] }),
+      '/actions/0/edits/0/op',
       /delete/,
-      /one of set, remove, insert/,
+      /one of setText, setAttribute, removeNode, insertChild, replaceNode/,
     ],
     [
       'an edit without a value',
-      act({ kind: 'editProperties', file: '/a', edits: [{ kind: 'set', key: 'a' }] }),
+      act({ kind: 'editProperties', file: '/a', edits: [{ op: 'set', key: 'a' }] }),
       '/actions/0/edits/0/value',
       /nothing/,
       /a text \(required\)/,
     ],
     [
       'an XML position that is none',
-      act({ kind: 'editXml', file: '/a', edits: [{ kind: 'insert', xpath: '/a', position: 'in', xml: '<a/>' }] }),
+      act({
+        kind: 'editXml',
+        file: '/a',
+        edits: [{ op: 'insertChild', xpath: '/a', position: 'in', fragment: '<a/>' }],
+      }),
       '/actions/0/edits/0/position',
       /"in"/,
-      /one of "before"/,
+      /one of "first"/,
     ],
     [
       'a pointer that is none',
-      act({ kind: 'editJson', file: '/a', edits: [{ kind: 'remove', pointer: 'a' }] }),
+      act({ kind: 'editJson', file: '/a', edits: [{ op: 'remove', pointer: 'a' }] }),
       '/actions/0/edits/0/pointer',
       /"a"/,
       /RFC 6901/,
     ],
     [
-      'the removal of a document',
-      act({ kind: 'editJson', file: '/a', edits: [{ kind: 'remove', pointer: '' }] }),
-      '/actions/0/edits/0/pointer',
-      /""/,
-      /into the document/,
-    ],
-    [
-      'an insert by key',
-      act({ kind: 'editJson', file: '/a', edits: [{ kind: 'insert', pointer: '/a', value: 1 }] }),
-      '/actions/0/edits/0/pointer',
-      /\/a/,
-      /an index/,
-    ],
-    [
-      'a YAML insert by key',
-      act({ kind: 'editYaml', file: '/a', edits: [{ kind: 'insert', path: ['a'], value: 1 }] }),
-      '/actions/0/edits/0/path',
-      /a/,
-      /an index/,
+      'an XPath of another kind',
+      act({ kind: 'editXml', file: '/a', edits: [{ op: 'removeNode', xpath: 'count(//a)' }] }),
+      '/actions/0/edits/0/xpath',
+      /count/,
+      /part of XPath/,
     ],
     [
       'an empty YAML path',
-      act({ kind: 'editYaml', file: '/a', edits: [{ kind: 'remove', path: [] }] }),
+      act({ kind: 'editYaml', file: '/a', edits: [{ op: 'remove', path: [] }] }),
       '/actions/0/edits/0/path',
       /empty list/,
       /at least 1 item/,
@@ -995,6 +988,7 @@ type Keys<T> = T extends unknown ? keyof T : never;
 type KeyList<T> = Readonly<Record<Keys<T> & string, true>>;
 type ActionOf<K extends Action['kind']> = Extract<Action, { kind: K }>;
 type FileOf<K extends FileOperation['kind']> = Extract<FileOperation, { kind: K }>;
+type EditOf<E extends { op: string }, O extends E['op']> = Extract<E, { op: O }>;
 const base = { id: true, title: true, when: true, kind: true } as const;
 const commandKeys: KeyList<Command> = { argv: true, cwd: true, env: true, timeoutSeconds: true, exitCodes: true };
 const createKeys: KeyList<FileOf<'create'>> = {
@@ -1042,31 +1036,34 @@ const TYPE_KEYS = {
   >,
   'action-setValue': { ...base, name: true, value: true } satisfies KeyList<ActionOf<'setValue'>>,
   'action-notify': { ...base, onFailure: true } satisfies KeyList<ActionOf<'notify'>>,
-  'edit-xml-set': { kind: true, xpath: true, namespaces: true, value: true } satisfies KeyList<
-    Extract<XmlEdit, { kind: 'set' }>
+  'edit-xml-setText': { op: true, xpath: true, namespaces: true, value: true } satisfies KeyList<
+    EditOf<XmlEdit, 'setText'>
   >,
-  'edit-xml-remove': { kind: true, xpath: true, namespaces: true } satisfies KeyList<
-    Extract<XmlEdit, { kind: 'remove' }>
+  'edit-xml-setAttribute': { op: true, xpath: true, namespaces: true, name: true, value: true } satisfies KeyList<
+    EditOf<XmlEdit, 'setAttribute'>
   >,
-  'edit-xml-insert': { kind: true, xpath: true, namespaces: true, position: true, xml: true } satisfies KeyList<
-    Extract<XmlEdit, { kind: 'insert' }>
+  'edit-xml-removeNode': { op: true, xpath: true, namespaces: true } satisfies KeyList<EditOf<XmlEdit, 'removeNode'>>,
+  'edit-xml-insertChild': { op: true, xpath: true, namespaces: true, fragment: true, position: true } satisfies KeyList<
+    EditOf<XmlEdit, 'insertChild'>
   >,
-  'edit-properties-set': { kind: true, key: true, value: true } satisfies KeyList<
-    Extract<PropertyEdit, { kind: 'set' }>
+  'edit-xml-replaceNode': { op: true, xpath: true, namespaces: true, fragment: true } satisfies KeyList<
+    EditOf<XmlEdit, 'replaceNode'>
   >,
-  'edit-properties-remove': { kind: true, key: true } satisfies KeyList<Extract<PropertyEdit, { kind: 'remove' }>>,
-  'edit-ini-set': { kind: true, section: true, key: true, value: true } satisfies KeyList<
-    Extract<IniEdit, { kind: 'set' }>
+  'edit-properties-set': { op: true, key: true, value: true, after: true } satisfies KeyList<
+    EditOf<PropertiesEdit, 'set'>
   >,
-  'edit-ini-remove': { kind: true, section: true, key: true } satisfies KeyList<Extract<IniEdit, { kind: 'remove' }>>,
-  'edit-json-set': { kind: true, pointer: true, value: true } satisfies KeyList<Extract<JsonEdit, { kind: 'set' }>>,
-  'edit-json-remove': { kind: true, pointer: true } satisfies KeyList<Extract<JsonEdit, { kind: 'remove' }>>,
-  'edit-json-insert': { kind: true, pointer: true, value: true } satisfies KeyList<
-    Extract<JsonEdit, { kind: 'insert' }>
+  'edit-properties-remove': { op: true, key: true } satisfies KeyList<EditOf<PropertiesEdit, 'remove'>>,
+  'edit-ini-set': { op: true, section: true, key: true, value: true } satisfies KeyList<EditOf<IniEdit, 'set'>>,
+  'edit-ini-remove': { op: true, section: true, key: true } satisfies KeyList<EditOf<IniEdit, 'remove'>>,
+  'edit-ini-addSection': { op: true, section: true } satisfies KeyList<EditOf<IniEdit, 'addSection'>>,
+  'edit-json-set': { op: true, pointer: true, value: true } satisfies KeyList<EditOf<JsonEdit, 'set'>>,
+  'edit-json-remove': { op: true, pointer: true } satisfies KeyList<EditOf<JsonEdit, 'remove'>>,
+  'edit-json-append': { op: true, pointer: true, value: true } satisfies KeyList<EditOf<JsonEdit, 'append'>>,
+  'edit-yaml-set': { op: true, path: true, document: true, value: true } satisfies KeyList<EditOf<YamlEdit, 'set'>>,
+  'edit-yaml-remove': { op: true, path: true, document: true } satisfies KeyList<EditOf<YamlEdit, 'remove'>>,
+  'edit-yaml-append': { op: true, path: true, document: true, value: true } satisfies KeyList<
+    EditOf<YamlEdit, 'append'>
   >,
-  'edit-yaml-set': { kind: true, path: true, value: true } satisfies KeyList<Extract<YamlEdit, { kind: 'set' }>>,
-  'edit-yaml-remove': { kind: true, path: true } satisfies KeyList<Extract<YamlEdit, { kind: 'remove' }>>,
-  'edit-yaml-insert': { kind: true, path: true, value: true } satisfies KeyList<Extract<YamlEdit, { kind: 'insert' }>>,
   'health-command': { ...commandKeys, kind: true } satisfies KeyList<Extract<Health, { kind: 'command' }>>,
   'health-url': { kind: true, url: true, timeoutSeconds: true } satisfies KeyList<Extract<Health, { kind: 'url' }>>,
   'health-file': { kind: true, path: true, timeoutSeconds: true } satisfies KeyList<Extract<Health, { kind: 'file' }>>,
