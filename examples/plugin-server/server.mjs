@@ -53,7 +53,7 @@ server.listen(port, '127.0.0.1', () => {
 });
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
-  process.once(signal, () => {
+  process.on(signal, () => {
     console.log(`${signal}: stopping`);
     server.close();
     setTimeout(() => server.closeAllConnections(), 2_000).unref();
