@@ -26,6 +26,7 @@ export async function extractEntry(
   sink: EntrySink,
 ): Promise<ExtractResult> {
   const check = new Check(entry, sink);
+  let hasEnded = false;
   try {
     if (entry.method === 'stored') {
       for (const piece of readPieces(files, path, entry)) await check.take(piece);
@@ -33,6 +34,7 @@ export async function extractEntry(
       const inflate = createInflateRaw({ chunkSize: PIECE_BYTES });
       await pipeline(readPieces(files, path, entry), inflate, async (pieces: AsyncIterable<Buffer>) => {
         for await (const piece of pieces) await check.take(piece);
+        hasEnded = true;
       });
       if (inflate.bytesWritten < entry.storedBytes)
         throw new Stop('trailing-stream-data', 'its data goes on after its end');
@@ -40,6 +42,10 @@ export async function extractEntry(
     check.finish();
     return { kind: 'done' };
   } catch (error) {
+    // The stream has ended while there was still data to be written to it.
+    if (hasEnded && error instanceof Error && error.name === 'AbortError') {
+      return refuse('trailing-stream-data', 'its data goes on after its end', entry.path);
+    }
     if (error instanceof Stop) return refuse(error.reason, error.message, entry.path);
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'Z_BUF_ERROR') return refuse('truncated', 'its data ends too early', entry.path);

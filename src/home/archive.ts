@@ -4,7 +4,7 @@
 import { PatchError } from '../error.js';
 import type { Files } from '../system/files.js';
 import { placeEntries } from './archive-layout.js';
-import { checkNames, nameRefusal } from './archive-names.js';
+import { checkNames } from './archive-names.js';
 import { type CentralRecord, readRecords, refuseCount } from './archive-record.js';
 import { type Refused, refuse } from './archive-refusal.js';
 import { listWithYauzl } from './archive-second-opinion.js';
@@ -14,6 +14,7 @@ import {
   END64_BYTES,
   END_BYTES,
   END_MARK,
+  ENTRY_SIGNATURE,
   findManifest,
   LOCATOR64_BYTES,
   LOCATOR64_SIGNATURE,
@@ -106,8 +107,7 @@ function checkEnd(tail: TailSource, directory: CentralDirectory, limits: Archive
   const end = tail.read(at, tail.sizeBytes - at);
   const stop = END_BYTES + end.readUInt16LE(20);
   if (end.length !== stop) return refuse('trailing-data', `${end.length - stop} bytes follow the end of the zip`);
-  if (end.indexOf(END_MARK, 1) !== -1)
-    return refuse('second-end-record', 'the comment has an end record of a zip in it');
+  if (hasSecondEnd(tail, at)) return refuse('second-end-record', 'the comment has an end record of a zip in it');
   const claimed = { here: end.readUInt16LE(8), disk: end.readUInt16LE(4), directoryDisk: end.readUInt16LE(6) };
   const fault = check64(tail, directory, claimed);
   if (fault !== undefined) return fault;
@@ -124,9 +124,32 @@ function checkEnd(tail: TailSource, directory: CentralDirectory, limits: Archive
   if (directory.plainEndOffset === 0 && (end.readUInt32LE(12) !== 0 || end.readUInt32LE(16) !== 0)) {
     return refuse('broken-directory', 'the end record is alone, and claims a central directory');
   }
-  if (directory.shift !== 0)
-    return refuse('leading-data', `the zip starts after ${directory.shift} bytes of something else`);
+  if (directory.shift !== 0) return refuseShift(tail, directory);
   return undefined;
+}
+
+/** The directory is not where the end record says: something is in front of the zip, or between the two. */
+function refuseShift(tail: TailSource, directory: CentralDirectory): Refused {
+  const record = tail.read(directory.offset - directory.shift, 4);
+  if (record.length === 4 && record.readUInt32LE(0) === ENTRY_SIGNATURE) {
+    return refuse('broken-directory', `${directory.shift} bytes lie between the central directory and its end record`);
+  }
+  return refuse('leading-data', `the zip starts after ${directory.shift} bytes of something else`);
+}
+
+/** Whether another end record could be meant: one in its own comment, or one whose comment this record would be. */
+function hasSecondEnd(tail: TailSource, at: number): boolean {
+  const bytes = tail.keep(END_BYTES + MAGIC_16);
+  const start = tail.sizeBytes - bytes.length;
+  for (let mark = bytes.lastIndexOf(END_MARK); mark !== -1; ) {
+    const here = start + mark;
+    if (here > at) return true;
+    const fits =
+      mark + END_BYTES <= bytes.length && here + END_BYTES + bytes.readUInt16LE(mark + 20) === tail.sizeBytes;
+    if (here < at && fits) return true;
+    mark = mark === 0 ? -1 : bytes.lastIndexOf(END_MARK, mark - 1);
+  }
+  return false;
 }
 
 function check64(
