@@ -481,16 +481,25 @@ function plan(text: string, root: Node, edit: XmlEdit, encoding: TextEncoding): 
   if (xpath === undefined) return fail('unsupported', `${path} is not of the part of XPath that edits know`);
   const prefix = unknownPrefix(xpath, edit.namespaces);
   if (prefix !== undefined) return fail('unsupported', `${path}: the prefix ${prefix} is not in "namespaces"`);
-  const isAttribute = typeof xpath.part === 'object';
-  const found = select(root, xpath, edit.namespaces);
-  if (found.length > 1) return fail('ambiguous', `${path} names ${found.length} elements`);
+  const attributeTest = typeof xpath.part === 'object' ? xpath.part.attribute : undefined;
+  const elements = select(root, xpath, edit.namespaces);
+  // A path to an attribute names attributes: elements without it do not count, unless none has it.
+  const bearers =
+    attributeTest === undefined
+      ? elements
+      : elements.filter((node) => attributesOf(node, attributeTest, edit.namespaces).length > 0);
+  const found = bearers.length === 0 && elements.length === 1 ? elements : bearers;
+  if (found.length > 1) return fail('ambiguous', `${path} names ${found.length} nodes`);
   const [element] = found;
   switch (edit.op) {
     case 'removeNode': {
       if (xpath.part === 'text') return fail('unsupported', `${path}: text is removed by setText with an empty value`);
       if (element === undefined) {
-        const above = select(root, { ...xpath, steps: xpath.steps.slice(0, -1) }, edit.namespaces);
-        const gone = !isAttribute && (above.length > 0 || xpath.steps.at(-1)?.deep === true);
+        const above = { ...xpath, steps: xpath.steps.slice(0, -1) };
+        const gone =
+          attributeTest !== undefined
+            ? elements.length > 0
+            : xpath.steps.at(-1)?.deep === true || select(root, above, edit.namespaces).length > 0;
         return gone ? { kind: 'none', path } : notFound(path);
       }
       const node =
