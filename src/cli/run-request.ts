@@ -7,9 +7,9 @@ import { ExitCode, PatchError } from '../error.js';
 import type { EventSink } from '../event.js';
 import { findHome } from '../home/find-home.js';
 import { Patcher } from '../patcher.js';
-import { SerialBulk } from '../system/bulk.js';
 import type { Files } from '../system/files.js';
 import { RealFiles } from '../system/real-files.js';
+import { WorkerBulk } from '../system/worker-bulk.js';
 import type { Request } from './arguments.js';
 import { openLog, type PatchLog } from './patch-log.js';
 import { renderHuman } from './render.js';
@@ -98,7 +98,7 @@ async function withPatcher(files: Files, request: Request, home: string, resolve
       text: renderHuman('config', resolved.sources),
     };
   }
-  const bulk = new SerialBulk(files);
+  const bulk = new WorkerBulk(files);
   let log: PatchLog | undefined;
   const emit: EventSink = (event) => log?.write(event);
   const patcher = new Patcher(home, config, { files, bulk, emit, now: Date.now });

@@ -1,0 +1,163 @@
+// Bulk work over worker threads, one for each core. Small work stays on the calling thread, where it is done before a thread
+// would have started. Batches bound what is under way; each thread has one file open at a time.
+
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { PatchError } from '../error.js';
+import type { Bulk, BulkProgress, BulkResult, CopyItem, DigestItem } from './bulk.js';
+import { SerialBulk } from './bulk.js';
+import type { Digests, Files } from './files.js';
+
+interface BatchItem {
+  readonly kind: 'digest' | 'copy';
+  /** The file to be read; for a copy, its target. */
+  readonly path: string;
+  readonly source: string;
+  readonly mode: number;
+  readonly withSha256: boolean;
+}
+
+export interface BatchRequest {
+  readonly batch: number;
+  readonly items: readonly BatchItem[];
+}
+
+export type PlainResult =
+  | { readonly kind: 'done'; readonly digests: Digests }
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      readonly errno: string | undefined;
+      readonly code: string | undefined;
+    };
+
+export interface BatchAnswer {
+  readonly batch: number;
+  readonly results: readonly PlainResult[];
+}
+
+/** Below so many bytes a thread costs more than it saves. */
+const WORTH_THREADS_BYTES = 16 * 1024 * 1024;
+const BATCH_BYTES = 8 * 1024 * 1024;
+const BATCH_ITEMS = 64;
+const MOST_THREADS = 8;
+
+export class WorkerBulk implements Bulk {
+  readonly #serial: SerialBulk;
+  readonly #threads: Worker[] = [];
+  readonly #count = Math.min(MOST_THREADS, Math.max(1, availableParallelism()));
+
+  constructor(files: Files) {
+    this.#serial = new SerialBulk(files);
+  }
+
+  async digest(items: readonly DigestItem[], progress?: BulkProgress): Promise<BulkResult[]> {
+    if (!this.#isWorthThreads(items)) return this.#serial.digest(items, progress);
+    const plain = items.map(
+      (item): BatchItem => ({ kind: 'digest', path: item.path, source: '', mode: 0, withSha256: item.withSha256 }),
+    );
+    return this.#spread(plain, items, progress);
+  }
+
+  async copy(items: readonly CopyItem[], progress?: BulkProgress): Promise<BulkResult[]> {
+    if (!this.#isWorthThreads(items)) return this.#serial.copy(items, progress);
+    const plain = items.map(
+      (item): BatchItem => ({
+        kind: 'copy',
+        path: item.target,
+        source: item.source,
+        mode: item.mode,
+        withSha256: item.withSha256,
+      }),
+    );
+    return this.#spread(plain, items, progress);
+  }
+
+  async flushDirectories(paths: readonly string[]): Promise<void> {
+    await this.#serial.flushDirectories(paths);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.splice(0).map((thread) => thread.terminate()));
+  }
+
+  #isWorthThreads(items: readonly { readonly sizeBytes: number }[]): boolean {
+    let total = 0;
+    for (const item of items) total += item.sizeBytes;
+    return items.length > 1 && total >= WORTH_THREADS_BYTES;
+  }
+
+  #spread(
+    items: readonly BatchItem[],
+    sizes: readonly { readonly sizeBytes: number }[],
+    progress?: BulkProgress,
+  ): Promise<BulkResult[]> {
+    const batches = toBatches(sizes);
+    const results: BulkResult[] = new Array<BulkResult>(items.length);
+    let nextBatch = 0;
+    let doneItems = 0;
+    let doneBytes = 0;
+    let open = batches.length;
+    return new Promise((resolve, reject) => {
+      const threads = Array.from({ length: Math.min(this.#count, batches.length) }, (_, index) => this.#thread(index));
+      const finish = (settle: () => void) => {
+        for (const thread of threads) thread.removeAllListeners();
+        settle();
+      };
+      const give = (thread: Worker) => {
+        const batch = nextBatch++;
+        const range = batches[batch];
+        if (range === undefined) return;
+        const request: BatchRequest = { batch, items: items.slice(range.start, range.end) };
+        thread.postMessage(request);
+      };
+      for (const thread of threads) {
+        thread.on('error', (error) => finish(() => reject(error)));
+        thread.on('exit', () => finish(() => reject(new Error('a worker thread ended by itself'))));
+        thread.on('message', (answer: BatchAnswer) => {
+          const range = batches[answer.batch];
+          if (range === undefined) return;
+          for (const [index, result] of answer.results.entries()) results[range.start + index] = revive(result);
+          doneItems += range.end - range.start;
+          doneBytes += range.bytes;
+          progress?.(doneItems, doneBytes);
+          open -= 1;
+          if (open === 0) finish(() => resolve(results));
+          else give(thread);
+        });
+        give(thread);
+      }
+    });
+  }
+
+  #thread(index: number): Worker {
+    const known = this.#threads[index];
+    if (known !== undefined) return known;
+    const thread = new Worker(new URL('./digest-worker.js', import.meta.url));
+    this.#threads[index] = thread;
+    return thread;
+  }
+}
+
+function toBatches(items: readonly { readonly sizeBytes: number }[]): { start: number; end: number; bytes: number }[] {
+  const batches: { start: number; end: number; bytes: number }[] = [];
+  let start = 0;
+  let bytes = 0;
+  for (const [index, item] of items.entries()) {
+    bytes += item.sizeBytes;
+    if (bytes < BATCH_BYTES && index + 1 - start < BATCH_ITEMS && index + 1 < items.length) continue;
+    batches.push({ start, end: index + 1, bytes });
+    start = index + 1;
+    bytes = 0;
+  }
+  return batches;
+}
+
+function revive(result: PlainResult): BulkResult {
+  if (result.kind === 'done') return result;
+  if (result.errno !== undefined)
+    return { kind: 'failed', error: Object.assign(new Error(result.message), { code: result.errno }) };
+  const known = result.code === 'NOT_A_FILE' || result.code === 'INPUT_TOO_LARGE' ? result.code : undefined;
+  if (known === undefined) throw new Error(result.message);
+  return { kind: 'failed', error: new PatchError(known, result.message) };
+}
