@@ -12,6 +12,7 @@ import {
   lineEndOf,
   lineStart,
   type Splice,
+  startsLine,
   type TextNode,
   wholeLines,
 } from './text-tree.js';
@@ -36,6 +37,8 @@ interface Entry {
 type Node = TextNode<Entry>;
 
 const ITEM = '-';
+/** What may follow an entry on its line and go with it. */
+const CLOSING_COMMENT = /^[ \t]*(?:\/\/.*|\/\*(?:(?!\*\/).)*\*\/[ \t]*)?$/;
 
 export const jsonFormat: EditFormat<JsonEdit> = {
   encodingOf: () => 'utf-8',
@@ -310,11 +313,13 @@ function removal(text: string, node: Node): Splice | undefined {
     const before = commaIn(text, previous.end, node.start);
     if (before === undefined) return undefined;
     const kept = text.slice(previous.end, before) + text.slice(before + 1, node.start);
-    return { start: previous.end, end: node.end, text: kept.trimEnd() };
+    const rest = text.slice(node.end, lineContentEnd(text, node.end));
+    const own = startsLine(text, node.start) && CLOSING_COMMENT.test(rest) ? rest.trimEnd().length : 0;
+    return { start: previous.end, end: node.end + own, text: kept.trimEnd() };
   }
   if (comma === undefined) return undefined;
   // An entry alone on its lines goes with them, and with a comment that ends them.
-  const lines = wholeLines(text, node.start, comma + 1, /^[ \t]*(?:\/\/.*|\/\*(?:(?!\*\/).)*\*\/[ \t]*)?$/);
+  const lines = wholeLines(text, node.start, comma + 1, CLOSING_COMMENT);
   if (lines !== undefined && lineStart(text, node.start) === lines.start && text.slice(node.end, comma).trim() === '')
     return lines;
   const blanks = /^[ \t]*/.exec(text.slice(comma + 1, next?.start ?? comma + 1))?.[0].length ?? 0;

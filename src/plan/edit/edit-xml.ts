@@ -10,6 +10,7 @@ import {
   fail,
   indentAt,
   isFailure,
+  lineContentEnd,
   lineEndOf,
   type Splice,
   startsLine,
@@ -81,6 +82,8 @@ const NAME = /[\p{L}_:][\p{L}\p{N}_:.\-\u00b7]*/uy;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const NOT_XML =
   /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+/** What may follow an entry on its line and go with it. */
+const CLOSING_COMMENT = /^[ \t]*(?:<!--(?:(?!-->).)*-->[ \t]*)?$/;
 const FIVE: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
 export const xmlFormat: EditFormat<XmlEdit> = {
@@ -702,7 +705,12 @@ function insertionAt(text: string, parent: Node, index: number, body: string): S
   const first = elements[0] as Node;
   const gap = startsLine(text, first.start) ? eol + indentAt(text, first.start) : '';
   const before = parent.children[index - 1] as Node | undefined;
-  if (before?.data.kind === 'element') return { start: before.end, end: before.end, text: gap + body };
+  if (before?.data.kind === 'element') {
+    // A comment that ends the line belongs to the element on it.
+    const rest = gap === '' ? '' : text.slice(before.end, lineContentEnd(text, before.end));
+    const at = before.end + (CLOSING_COMMENT.test(rest) ? rest.trimEnd().length : 0);
+    return { start: at, end: at, text: gap + body };
+  }
   if (text.slice(contentStart, first.start).trim() === '')
     return { start: contentStart, end: contentStart, text: gap + body };
   // A comment before the first element keeps its place.
@@ -714,5 +722,5 @@ function removal(text: string, node: Node): Splice {
     const start = node.start - (/[ \t\r\n]+$/.exec(text.slice(0, node.start).slice(-1_000))?.[0].length ?? 0);
     return { start, end: node.end, text: '' };
   }
-  return wholeLines(text, node.start, node.end) ?? { start: node.start, end: node.end, text: '' };
+  return wholeLines(text, node.start, node.end, CLOSING_COMMENT) ?? { start: node.start, end: node.end, text: '' };
 }

@@ -25,6 +25,7 @@ import {
   type EditFormat,
   fail,
   lineAfter,
+  lineEnd,
   lineEndOf,
   lineStart,
   type Splice,
@@ -82,6 +83,7 @@ function parse(text: string): Node | EditFailure {
     return fail('malformed', error instanceof Error ? error.message : String(error));
   }
   const root = makeNode('', false, { parent: undefined, start: 0, end: text.length });
+  let previousEnd = 0;
   for (const document of documents) {
     const error = document.errors[0];
     if (error !== undefined) return fail('malformed', (error.message.split('\n')[0] as string).replace(/:$/, ''));
@@ -93,13 +95,14 @@ function parse(text: string): Node | EditFailure {
       false,
       contents,
       root,
-      { start: contents?.range?.[0] ?? at, emptyEnd: at },
+      { start: contents?.range?.[0] ?? at, emptyEnd: at, interiorStart: previousEnd },
       false,
       document,
       0,
     );
     if (node === undefined) return fail('unsupported', 'the file is nested too deeply');
     root.children.push(node);
+    previousEnd = node.end;
   }
   return root;
 }
@@ -135,6 +138,11 @@ function tokensOf(tokens: unknown): readonly Token[] {
   return Array.isArray(tokens) ? (tokens as Token[]) : [];
 }
 
+/** Where a block collection may begin: in the line after its key, comments included, or where it stands. */
+function blockStart(text: string, start: number, afterKey: number): number {
+  return startsLine(text, start) ? Math.min(lineEnd(text, afterKey), lineStart(text, start)) : start;
+}
+
 /** Undefined where the tree is too deep. */
 function build(
   text: string,
@@ -142,7 +150,7 @@ function build(
   keyed: boolean,
   value: YamlNode | null,
   parent: Node,
-  entry: { readonly start: number; readonly emptyEnd: number },
+  entry: { readonly start: number; readonly emptyEnd: number; readonly interiorStart?: number },
   inFlow: boolean,
   document: Document.Parsed | undefined,
   depth: number,
@@ -169,8 +177,7 @@ function build(
     start: entry.start,
     end,
     valueStart: range[0],
-    // Room for a first entry, too: a block's line starts before its indentation.
-    interiorStart: flow ? range[0] + 1 : startsLine(text, range[0]) ? lineStart(text, range[0]) : range[0],
+    interiorStart: flow ? range[0] + 1 : (entry.interiorStart ?? blockStart(text, range[0], entry.emptyEnd)),
     interiorEnd: flow ? range[1] - 1 : collection ? range[2] : range[0],
     leaf: !collection,
     features: featuresOf(value),
@@ -190,6 +197,7 @@ function build(
   // A block collection ends with its last entry; what follows are comments and line ends.
   node.end = last.end;
   node.valueEnd = last.end;
+  node.interiorEnd = Math.max(node.interiorEnd, lineEnd(text, last.end));
   return node;
 }
 
@@ -328,6 +336,16 @@ function isFlow(node: Node): boolean {
   return node.data.node?.srcToken?.type === 'flow-collection';
 }
 
+/** Whether a comment is anywhere in a token of the parser. */
+function hasComment(token: unknown): boolean {
+  if (Array.isArray(token)) return token.some(hasComment);
+  if (typeof token !== 'object' || token === null) return false;
+  if ('type' in token && token.type === 'comment') return true;
+  return ['start', 'items', 'key', 'sep', 'value', 'props', 'end'].some(
+    (name) => name in token && hasComment((token as Record<string, unknown>)[name]),
+  );
+}
+
 /** Whether a node has this value; a node with an alias inside never has. */
 function equals(node: YamlNode | null, value: JsonValue): boolean {
   if (node === null || node === undefined) return value === null;
@@ -426,7 +444,7 @@ function insertionAt(text: string, parent: Node, index: number, body: string): S
   const first = children[0];
   if (parent.leaf) return undefined;
   if (isFlow(parent)) {
-    if (text.slice(interiorStart, interiorEnd).includes('#')) return undefined;
+    if (hasComment(parent.data.node?.srcToken)) return undefined;
     if (first === undefined) {
       const gap = isMap(parent.data.node) ? ' ' : '';
       return { start: interiorStart, end: interiorEnd, text: gap + body + gap };
@@ -462,7 +480,7 @@ function removal(text: string, node: Node): Splice | undefined {
         : previous !== undefined
           ? { start: previous.end, end: node.end, text: '' }
           : { start: parent.interiorStart, end: parent.interiorEnd, text: '' };
-    return /(?:^|\s)#/.test(text.slice(splice.start, splice.end)) ? undefined : splice;
+    return hasComment(parent.data.node?.srcToken) ? undefined : splice;
   }
   if (parent.children.length === 1) return undefined;
   if (startsLine(text, node.start)) return wholeLines(text, node.start, node.end, /^[ \t]*(?:[ \t]#.*)?$/);
