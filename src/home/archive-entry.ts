@@ -26,7 +26,7 @@ export async function extractEntry(
   sink: EntrySink,
 ): Promise<ExtractResult> {
   const check = new Check(entry, sink);
-  let hasEnded = false;
+  const progress = { hasEnded: false };
   try {
     if (entry.method === 'stored') {
       for (const piece of readPieces(files, path, entry)) await check.take(piece);
@@ -34,7 +34,7 @@ export async function extractEntry(
       const inflate = createInflateRaw({ chunkSize: PIECE_BYTES });
       await pipeline(readPieces(files, path, entry), inflate, async (pieces: AsyncIterable<Buffer>) => {
         for await (const piece of pieces) await check.take(piece);
-        hasEnded = true;
+        progress.hasEnded = true;
       });
       if (inflate.bytesWritten < entry.storedBytes)
         throw new Stop('trailing-stream-data', 'its data goes on after its end');
@@ -43,7 +43,7 @@ export async function extractEntry(
     return { kind: 'done' };
   } catch (error) {
     // The stream has ended while there was still data to be written to it.
-    if (hasEnded && error instanceof Error && error.name === 'AbortError') {
+    if (progress.hasEnded && error instanceof Error && error.name === 'AbortError') {
       return refuse('trailing-stream-data', 'its data goes on after its end', entry.path);
     }
     if (error instanceof Stop) return refuse(error.reason, error.message, entry.path);

@@ -1,11 +1,13 @@
 // The records of an archive's central directory, each taken apart and checked for itself. Pure.
 
+import { isUtf8 } from 'node:buffer';
 import { nameRefusal } from './archive-names.js';
 import { type ArchiveRefusal, type Refused, refuse } from './archive-refusal.js';
 import {
   type CentralDirectory,
   ENTRY_BYTES,
   ENTRY_SIGNATURE,
+  entryComment,
   MAGIC_32,
   readUInt64,
   ZIP64_TAG,
@@ -68,6 +70,8 @@ function readRecord(bytes: Buffer, at: number): CentralRecord | Refused {
   if (badName !== undefined) return badName;
   const name = rawName.toString('utf8');
   const refuseEntry = (reason: ArchiveRefusal, detail: string) => refuse(reason, detail, name);
+  // Java decodes it with the entry, and fails there.
+  if (!isUtf8(entryComment(bytes, at))) return refuseEntry('bad-utf8', 'its comment is not UTF-8');
   const flags = bytes.readUInt16LE(at + 8);
   const method = bytes.readUInt16LE(at + 10);
   if ((flags & ENCRYPTED_FLAGS) !== 0) return refuseEntry('encrypted', 'it is encrypted');

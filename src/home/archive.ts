@@ -3,11 +3,11 @@
 
 import { PatchError } from '../error.js';
 import type { Files } from '../system/files.js';
-import { placeEntries } from './archive-layout.js';
+import { placeEntries } from './place-entries.js';
 import { checkNames } from './archive-names.js';
 import { type CentralRecord, readRecords, refuseCount } from './archive-record.js';
 import { type Refused, refuse } from './archive-refusal.js';
-import { listWithYauzl } from './archive-second-opinion.js';
+import { listWithYauzl } from './list-with-yauzl.js';
 import {
   type ByteSource,
   type CentralDirectory,

@@ -48,6 +48,8 @@ export const MAGIC_16 = 0xffff;
 export const MAGIC_32 = 0xffffffff;
 export const ZIP64_TAG = 1;
 
+/** 512 MiB: more of a lie than a server's heap has room for. */
+const ARRAY_LIMIT = 128 * 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 export const END_MARK = Buffer.from([0x50, 0x4b, 5, 6]);
 /** Enough for the directory of most JARs, so that one read finds all. */
@@ -112,6 +114,7 @@ export function readDirectory(source: TailSource): CentralDirectory | BadZip {
   const offset = position - cenBytes;
   const shift = offset - cenOffset;
   if (shift < 0) return bad('the central directory starts before the place its end record gives');
+  if (isZip64 && !canCount(count)) return bad('the ZIP64 end record claims an impossible number of entries');
   if (cenBytes > DIRECTORY_LIMIT_BYTES) return bad(`the central directory has ${cenBytes} bytes, too many`);
   const bytes = source.read(offset, cenBytes);
   if (bytes.length !== cenBytes) return bad('the file ends inside the central directory');
@@ -125,6 +128,13 @@ export function readDirectory(source: TailSource): CentralDirectory | BadZip {
     claimedCount: count,
     isZip64,
   };
+}
+
+/** Java makes an array of three times the count, in 32 bits, before it counts for itself. */
+function canCount(count: number): boolean {
+  const entries = Number(BigInt.asIntN(32, BigInt(count)));
+  const cells = Math.imul(entries, 3);
+  return entries >= 0 && cells >= 0 && cells <= ARRAY_LIMIT;
 }
 
 function findEnd(source: TailSource): End | BadZip {

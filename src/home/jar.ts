@@ -121,7 +121,7 @@ function inflateManifest(data: Buffer, sizeBytes: number): Buffer | BadZip {
  */
 function inflatePrefix(data: Buffer, sizeBytes: number): Buffer | undefined {
   const padded = pad(data);
-  if (sizeBytes >= Z_MIN_CHUNK && !yieldsAtOnce(padded, sizeBytes)) return undefined;
+  if (!yieldsAtOnce(padded, sizeBytes)) return undefined;
   let shortest = 1;
   let longest = padded.length;
   let found: Buffer | undefined;
@@ -145,12 +145,13 @@ function inflatePrefix(data: Buffer, sizeBytes: number): Buffer | undefined {
  * behind the last byte wanted is one for Java, too.
  */
 function yieldsAtOnce(data: Buffer, sizeBytes: number): boolean {
+  // node:zlib gives room for 64 bytes at least: a stored block in front takes what is too much of it.
+  const filler = Math.max(0, Z_MIN_CHUNK - sizeBytes);
+  const block = Buffer.from([0, filler, 0, 0xff ^ filler, 0xff, ...new Array<number>(filler).fill(0)]);
+  const room = sizeBytes + filler;
+  const options = { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: room, maxOutputLength: room - 1 };
   try {
-    inflateRawSync(data, {
-      finishFlush: constants.Z_SYNC_FLUSH,
-      chunkSize: sizeBytes,
-      maxOutputLength: sizeBytes - 1,
-    });
+    inflateRawSync(filler === 0 ? data : Buffer.concat([block, data]), options);
     return false;
   } catch (error) {
     if (!isZlibError(error)) throw error;

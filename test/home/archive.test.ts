@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
+import { errnoOf } from '../../src/error.js';
 import { type ArchiveEntry, type ArchiveListing, ARCHIVE_LIMITS, inspectArchive } from '../../src/home/archive.js';
 import { extractEntry, verifyArchive } from '../../src/home/archive-entry.js';
 import { ARCHIVE_REFUSALS } from '../../src/home/archive-refusal.js';
 import { readRecords } from '../../src/home/archive-record.js';
-import { listWithYauzl } from '../../src/home/archive-second-opinion.js';
+import { listWithYauzl } from '../../src/home/list-with-yauzl.js';
 import { readDirectory, TailSource } from '../../src/home/central-directory.js';
 import { RealFiles } from '../../src/system/real-files.js';
 import { hostileArchives, poisonedArchives, soundArchives } from '../support/archive-corpus.js';
@@ -162,7 +163,7 @@ describe('inspectArchive', () => {
           return file.readRange(path, offset, length);
         },
       };
-      const outcome = await inspectArchive(failing, 'x.zip').catch((error: { code?: string }) => error.code);
+      const outcome = await inspectArchive(failing, 'x.zip').catch((error: unknown) => errnoOf(error));
       if (calls <= good) {
         expect(outcome).toMatchObject({ kind: 'archive' });
         expect(good).toBeGreaterThan(2);

@@ -238,6 +238,7 @@ export function hostileArchives(): [string, Buffer, ArchiveRefusal][] {
     ['half an extra field', only({ ...A, extra: Buffer.from([1, 2]) }), 'bad-extra-field'],
     ['no name', only({ name: '', data: 'x' }), 'empty-name'],
     ['a name that is no UTF-8', only({ name: Buffer.from([0x61, 0xe9, 0x62]), data: 'x' }), 'bad-utf8'],
+    ['a comment that is no UTF-8', only({ ...A, comment: Buffer.from([0xff]) }), 'bad-utf8'],
     ['an overlong slash', only({ name: Buffer.from([0x2e, 0x2e, 0xc0, 0xaf, 0x61]), data: 'x' }), 'bad-utf8'],
     [
       'another name in an extra field',

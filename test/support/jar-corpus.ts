@@ -240,6 +240,12 @@ function* containers(): Generator<[string, Buffer]> {
     'ZIP64 negative size',
     jar({ extra: extraField(1, Buffer.alloc(16, 0xff)), storedBytes: 0xffffffff, sizeBytes: 0xffffffff }),
   ];
+  for (const count of [0xffff0002, 2 ** 31, 2 ** 31 - 1, 2 ** 30, 2 ** 32 + 1, 2 ** 32, 10_000]) {
+    yield [
+      `ZIP64 end, count ${count}`,
+      forgeZip({ entries: [manifest, OTHER], zip64: { count }, end: { count: 0xffff, countHere: 0xffff } }),
+    ];
+  }
   yield ['ZIP64 end', forgeZip({ entries: [manifest, OTHER], zip64: {} })];
   yield [
     'ZIP64 end that counts',
@@ -298,6 +304,15 @@ function* containers(): Generator<[string, Buffer]> {
     'prefix then junk, no end needed',
     jar({ raw: Buffer.concat([unfinished(TEXT), Buffer.alloc(40, 0xff)]), sizeBytes: size - 2 }),
   ];
+  const short = 'Bundle-SymbolicName: a\nBundle-Version: 1\n';
+  for (const junk of [0, 1, 2, 40]) {
+    const tail = Buffer.alloc(junk, 0xff);
+    yield [`short prefix then ${junk} of junk`, jar({ data: short, raw: Buffer.concat([unfinished(short), tail]) })];
+    yield [
+      `short prefix then ${junk} of junk, not all wanted`,
+      jar({ data: short, raw: Buffer.concat([unfinished(short), tail]), sizeBytes: short.length - 1 }),
+    ];
+  }
   yield ['prefix then nothing', jar({ raw: unfinished(TEXT) })];
   const big = `${TEXT.slice(0, -2)}${'X: y\r\n'.repeat(20_000)}`;
   const bigRaw = deflateRawSync(Buffer.from(big));
