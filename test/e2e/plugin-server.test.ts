@@ -119,7 +119,7 @@ async function runStep(step: Step, checkout: string, ownHome: string): Promise<v
   const patterns = step.expected.map((line) => new RegExp(`^${line.split('…').map(escapePattern).join('.*')}$`, 'm'));
   const program = new RunningProgram(['sh', '-e', '-c', commands], {
     cwd: checkout,
-    env: { PORT: '0', CARBON_HOME: undefined, npm_config_update_notifier: 'false' },
+    env: { PORT: '0', npm_config_update_notifier: 'false' },
     timeoutMs: 90_000,
   });
   const isServer = commands.includes('npm start');

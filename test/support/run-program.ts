@@ -4,8 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 
 export interface ProgramOptions {
   readonly cwd?: string;
-  /** Added to the environment of the test; undefined takes a variable away. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Added to the environment of the test, of which the settings of prepatch are not passed on. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
 }
 
@@ -31,7 +31,7 @@ export class RunningProgram {
     const [program = '', ...args] = argv;
     this.child = spawn(program, args, {
       cwd: options.cwd,
-      env: { ...process.env, ...options.env },
+      env: { ...withoutSettings(process.env), ...options.env },
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -108,4 +108,9 @@ export class RunningProgram {
 
 export function runProgram(argv: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
   return new RunningProgram(argv, options).ended;
+}
+
+/** Settings of whoever runs the tests, and of the test run itself (PREPATCH_TESTS), would be taken for those of the home. */
+function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !/^(PREPATCH_|CARBON_)/.test(name)));
 }
