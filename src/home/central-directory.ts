@@ -33,7 +33,7 @@ export interface BadZip {
 }
 
 /** Bounds the memory that one file can make us use; a directory of 64 MiB has some 700,000 entries. */
-export const DIRECTORY_LIMIT_BYTES = 64 * 1024 * 1024;
+const DIRECTORY_LIMIT_BYTES = 64 * 1024 * 1024;
 
 export const ENTRY_SIGNATURE = 0x02014b50;
 export const LOCAL_SIGNATURE = 0x04034b50;

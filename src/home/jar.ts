@@ -105,7 +105,10 @@ function storedManifest(data: Buffer, sizeBytes: number, storedBytes: number): B
 
 function inflateManifest(data: Buffer, sizeBytes: number): Buffer | BadZip {
   try {
-    const content = inflateRawSync(data, { maxOutputLength: sizeBytes, chunkSize: Math.max(Z_MIN_CHUNK, sizeBytes) });
+    const content = inflateRawSync(data, {
+      maxOutputLength: sizeBytes,
+      chunkSize: Math.min(Math.max(Z_MIN_CHUNK, sizeBytes), 2 * TRUSTED_BYTES),
+    });
     if (content.length === sizeBytes) return content;
     return bad(`the manifest has ${content.length} bytes, not the ${sizeBytes} that the central directory says`);
   } catch (error) {
