@@ -100,10 +100,6 @@ export class WorkerBulk implements Bulk {
     let open = batches.length;
     return new Promise((resolve, reject) => {
       const threads = Array.from({ length: Math.min(this.#count, batches.length) }, (_, index) => this.#thread(index));
-      const finish = (settle: () => void) => {
-        for (const thread of threads) thread.removeAllListeners();
-        settle();
-      };
       const give = (thread: Worker) => {
         const batch = nextBatch++;
         const range = batches[batch];
@@ -111,20 +107,30 @@ export class WorkerBulk implements Bulk {
         const request: BatchRequest = { batch, items: items.slice(range.start, range.end) };
         thread.postMessage(request);
       };
-      for (const thread of threads) {
-        thread.on('error', (error) => finish(() => reject(error)));
-        thread.on('exit', () => finish(() => reject(new Error('a worker thread ended by itself'))));
-        thread.on('message', (answer: BatchAnswer) => {
-          const range = batches[answer.batch];
-          if (range === undefined) return;
-          for (const [index, result] of answer.results.entries()) results[range.start + index] = revive(result);
-          doneItems += range.end - range.start;
-          doneBytes += range.bytes;
-          progress?.(doneItems, doneBytes);
-          open -= 1;
-          if (open === 0) finish(() => resolve(results));
-          else give(thread);
-        });
+      const answered = (thread: Worker, answer: BatchAnswer) => {
+        const range = batches[answer.batch];
+        if (range === undefined) return;
+        for (const [index, result] of answer.results.entries()) results[range.start + index] = revive(result);
+        doneItems += range.end - range.start;
+        doneBytes += range.bytes;
+        progress?.(doneItems, doneBytes);
+        open -= 1;
+        if (open > 0) give(thread);
+        else settle(() => resolve(results));
+      };
+      const listeners = threads.map((thread) => ({
+        thread,
+        message: (answer: BatchAnswer) => answered(thread, answer),
+        error: (error: Error) => settle(() => reject(error)),
+        exit: () => settle(() => reject(new Error('a worker thread ended by itself'))),
+      }));
+      const settle = (end: () => void) => {
+        for (const { thread, message, error, exit } of listeners)
+          thread.off('message', message).off('error', error).off('exit', exit);
+        end();
+      };
+      for (const { thread, message, error, exit } of listeners) {
+        thread.on('message', message).on('error', error).on('exit', exit);
         give(thread);
       }
     });
