@@ -192,14 +192,15 @@ function plan(text: string, root: Node, edit: PropertiesEdit): Change | EditFail
           : { kind: 'replace', path, node: entry, whole: false, text: escape(edit.value, false) };
       }
       if (edit.key === '') return fail('unsupported', 'a key cannot be empty');
-      const model = entries.findLast((node) => {
-        const separator = text.slice(node.data.keyEnd, node.valueStart);
-        return /^[ \t]*[=:][ \t]*$/.test(separator) && node.valueStart < node.valueEnd;
-      });
-      const separator = model === undefined ? '=' : text.slice(model.data.keyEnd, model.valueStart);
-      const body = `${escape(edit.key, true)}${separator}${escape(edit.value, false)}`;
       const after = edit.after === undefined ? undefined : entries.findLast((node) => node.label === edit.after);
       if (edit.after !== undefined && after === undefined) return fail('not-found', `there is no key ${edit.after}`);
+      const isModel = (node: Node | undefined) =>
+        node !== undefined &&
+        node.valueStart < node.valueEnd &&
+        /^[ \t]*[=:][ \t]*$/.test(text.slice(node.data.keyEnd, node.valueStart));
+      const model = isModel(after) ? after : entries.findLast(isModel);
+      const separator = model === undefined ? '=' : text.slice(model.data.keyEnd, model.valueStart);
+      const body = `${escape(edit.key, true)}${separator}${escape(edit.value, false)}`;
       const splice = after === undefined ? atEnd(text, body) : lineAfter(text, after.end, body);
       return { kind: 'insert', path, parent: root, splice, container: false, more: false };
     }

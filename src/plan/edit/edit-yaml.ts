@@ -336,6 +336,12 @@ function isFlow(node: Node): boolean {
   return node.data.node?.srcToken?.type === 'flow-collection';
 }
 
+/** Whether a comment stands between the brackets of a flow collection. */
+function holdsComment(node: Node): boolean {
+  const token = node.data.node?.srcToken;
+  return token !== undefined && 'items' in token && hasComment(token.items);
+}
+
 /** Whether a comment is anywhere in a token of the parser. */
 function hasComment(token: unknown): boolean {
   if (Array.isArray(token)) return token.some(hasComment);
@@ -444,7 +450,7 @@ function insertionAt(text: string, parent: Node, index: number, body: string): S
   const first = children[0];
   if (parent.leaf) return undefined;
   if (isFlow(parent)) {
-    if (hasComment(parent.data.node?.srcToken)) return undefined;
+    if (holdsComment(parent)) return undefined;
     if (first === undefined) {
       const gap = isMap(parent.data.node) ? ' ' : '';
       return { start: interiorStart, end: interiorEnd, text: gap + body + gap };
@@ -480,7 +486,7 @@ function removal(text: string, node: Node): Splice | undefined {
         : previous !== undefined
           ? { start: previous.end, end: node.end, text: '' }
           : { start: parent.interiorStart, end: parent.interiorEnd, text: '' };
-    return hasComment(parent.data.node?.srcToken) ? undefined : splice;
+    return holdsComment(parent) ? undefined : splice;
   }
   if (parent.children.length === 1) return undefined;
   if (startsLine(text, node.start)) return wholeLines(text, node.start, node.end, /^[ \t]*(?:[ \t]#.*)?$/);
