@@ -6,6 +6,8 @@ import type { CentralRecord } from './archive-record.js';
 import { type Refused, refuse } from './archive-refusal.js';
 import type { ByteSource } from './central-directory.js';
 
+const ENTRIES_AT_ONCE = 64;
+
 /** Undefined where yauzl lists exactly these records; a refusal where it does not. */
 export async function listWithYauzl(
   source: ByteSource,
@@ -22,7 +24,9 @@ export async function listWithYauzl(
         const record = records[index];
         index++;
         if (record !== undefined && isSame(entry, record)) {
-          zip.readEntry();
+          // Our reader answers at once, so each entry is read inside the one before: the stack is let go from time to time.
+          if (index % ENTRIES_AT_ONCE === 0) setImmediate(() => zip.readEntry());
+          else zip.readEntry();
           return;
         }
         refusal = refuse('readers-disagree', `yauzl sees another entry ${index}`, record?.name);

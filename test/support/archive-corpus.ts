@@ -99,9 +99,13 @@ export function soundArchives(): [string, Buffer][] {
     ['zeros below the limit', only({ name: 'zeros', data: Buffer.alloc(500_000) })],
     ['a megabyte', only({ name: 'big', data: noise(1_200_000) }, { name: 'stored', data: noise(300_000), method: 0 })],
     [
-      '300 files',
+      '20,000 files',
       forgeZip({
-        entries: Array.from({ length: 300 }, (_, index) => ({ name: `d${index % 7}/f${index}`, data: `${index}` })),
+        entries: Array.from({ length: 20_000 }, (_, index) => ({
+          name: `d${index % 7}/f${index}`,
+          data: `${index}`,
+          method: 0,
+        })),
       }),
     ],
   ];
