@@ -10,7 +10,7 @@ import { appendHistory } from '../state/history.js';
 import { copyLedger, readLedger } from '../state/ledger-file.js';
 import type { BeginRecord, StageRecord } from './journal.js';
 import { setAside } from './set-aside.js';
-import { beforeOf, ensureFolder, removeIfEmpty, type TransactionContext } from './transaction.js';
+import { BEGUN, beforeOf, ensureFolder, removeIfEmpty, type TransactionContext } from './transaction.js';
 
 export interface Finished {
   readonly stage: StageRecord;
@@ -35,7 +35,8 @@ export async function cleanUp(context: TransactionContext, finished: Finished, o
       summary: begin.summary,
     });
   }
-  for (const folder of stage.folders) removeWork(context, folder.path, outcome);
+  if (outcome === 'swept') for (const folder of stage.folders) checkUntouched(context, folder.path);
+  for (const folder of stage.folders) removeWork(context, folder.path);
   files.unlink(layout.journal);
   files.flushDirectory(layout.state);
 }
@@ -121,17 +122,20 @@ function releaseStore(context: TransactionContext, begin: BeginRecord): void {
   if (removed) files.flushDirectory(layout.store);
 }
 
-function removeWork(context: TransactionContext, folder: string, outcome: Outcome): void {
+/** A journal without its operations may be swept only where none of them can have begun. */
+function checkUntouched({ files }: TransactionContext, folder: string): void {
+  if (files.stat(folder) === undefined) return;
+  if (files.list(folder).some((name) => name.endsWith('.old') || name === BEGUN)) {
+    throw new PatchError('JOURNAL_DAMAGED', `${folder} holds the backups of a change that the journal does not tell`, {
+      path: folder,
+    });
+  }
+}
+
+function removeWork(context: TransactionContext, folder: string): void {
   const { files } = context;
   if (files.stat(folder) === undefined) return;
-  for (const name of files.list(folder)) {
-    if (outcome === 'swept' && name.endsWith('.old')) {
-      throw new PatchError('JOURNAL_DAMAGED', `${folder} holds backups, and the journal does not say of what`, {
-        path: folder,
-      });
-    }
-    files.unlink(join(folder, name));
-  }
+  for (const name of files.list(folder)) files.unlink(join(folder, name));
   files.flushDirectory(folder);
   files.removeDirectory(folder);
   files.flushDirectory(dirname(folder));

@@ -75,6 +75,16 @@ export function formatRecord(record: JournalRecord): string {
 }
 
 /**
+ * A record of the undoing, as it is appended: on a line of its own, since the append before it may have been torn. After a
+ * whole line that leaves an empty one, by which a torn line can be told from a changed one.
+ */
+export function formatUndoing(
+  record: Extract<JournalRecord, { kind: 'rollback' | 'rolled-back' | 'rollback-failed' }>,
+): string {
+  return `\n${formatRecord(record)}`;
+}
+
+/**
  * Reads the journal; undefined where there is none, or where not even its first record is whole (nothing was done then).
  * @throws PatchError JOURNAL_DAMAGED
  */
@@ -92,7 +102,8 @@ export function parseJournal(text: string, path: string): Journal | undefined {
     const record = isLast ? undefined : parseRecord(line);
     if (record !== undefined) records.push(record);
     else if (isLast || isTorn(lines.slice(index))) break;
-    else throw damaged(path, `record ${index + 1} is not as it was written`);
+    else if (!isTornBeforeUndoing(line, lines[index + 1]))
+      throw damaged(path, `record ${index + 1} is not as it was written`);
   }
   return assemble(records, path);
 }
@@ -101,6 +112,14 @@ export function parseJournal(text: string, path: string): Journal | undefined {
 function isTorn(rest: readonly string[]): boolean {
   return rest.every((line) => /^\0*$/.test(line));
 }
+
+/** Whether a line is what an append left that failed, and that was then undone (`formatUndoing`). */
+function isTornBeforeUndoing(line: string, next: string | undefined): boolean {
+  if (next === undefined || !UNDOING.has(parseRecord(next)?.kind)) return false;
+  return parseRecord(line.slice(0, -1)) === undefined;
+}
+
+const UNDOING: ReadonlySet<JournalRecord['kind'] | undefined> = new Set(['rollback', 'rolled-back', 'rollback-failed']);
 
 function parseRecord(line: string): JournalRecord | undefined {
   const json = line.slice(65);

@@ -8,7 +8,7 @@ import { absolute, display, HELD_FOLDER } from '../home/layout.js';
 import type { DeleteOperation, MoveOperation, Operation, WriteOperation } from '../plan/operation.js';
 import { appendHistory } from '../state/history.js';
 import { cleanUp } from './clean-up.js';
-import { type BeginRecord, formatRecord, type JournalRecord, type StageRecord } from './journal.js';
+import { type BeginRecord, formatUndoing, type StageRecord } from './journal.js';
 import { observeEntry } from './observe-entry.js';
 import { decideMoveBack, decideUndo, type Seen } from './recovery-table.js';
 import { setAside } from './set-aside.js';
@@ -225,9 +225,9 @@ function rollbackError(context: TransactionContext, operation: Operation | undef
 }
 
 /** A record that helps and that nothing depends on: the table decides by what is observed where it is missing. */
-function tryAppend(context: TransactionContext, record: JournalRecord): void {
+function tryAppend(context: TransactionContext, record: Parameters<typeof formatUndoing>[0]): void {
   try {
-    context.files.append(context.layout.journal, formatRecord(record));
+    context.files.append(context.layout.journal, formatUndoing(record));
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
   }

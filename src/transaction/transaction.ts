@@ -43,6 +43,8 @@ export interface TransactionRequest {
 /** Bytes that must stay free beside what is staged. */
 const SPACE_MARGIN_BYTES = 1024 * 1024;
 const NAME_LIMIT_BYTES = 255;
+/** The name of the file in each work folder that says that the home may have changed. */
+export const BEGUN = 'begun';
 
 /**
  * Runs a transaction to its end.
@@ -80,6 +82,7 @@ class Transaction {
         summary: this.#request.summary,
       });
       await this.#backUp();
+      this.#markBegun();
       await this.#deploy();
       await this.#verify();
       this.#request.beforeCommit?.();
@@ -89,7 +92,7 @@ class Transaction {
       await this.#undo(error);
     }
     this.#phase('cleanup');
-    await cleanUp(this.#context, { stage: this.#stageRecord(), begin: this.#beginRecord() }, 'committed');
+    await this.#cleanUpCommitted();
   }
 
   // --- before anything is touched
@@ -275,9 +278,6 @@ class Transaction {
       if (resultOf(results[n], source).md5 !== before.md5)
         throw new PatchError('HOME_CHANGED', `${source} changed while it was backed up`, { path: source });
     }
-    if (this.#operations.some((operation) => beforeOf(operation) !== undefined)) {
-      for (const folder of this.#folders) files.flushDirectory(folder.path);
-    }
     await this.#verifyBackups();
   }
 
@@ -302,6 +302,15 @@ class Transaction {
       const stat = files.stat(absolute(layout, operation.path));
       if (stat === undefined) throw this.#changedMeanwhile(operation.path);
       this.#backedUp.set(index, stat);
+    }
+  }
+
+  /** From here on a journal that says less, or none at all, is a journal that was lost (see `BEGUN`). */
+  #markBegun(): void {
+    const { files } = this.#context;
+    for (const folder of this.#folders) {
+      files.writeNew(join(folder.path, BEGUN), '', 0o644, 'unflushed');
+      files.flushDirectory(folder.path);
     }
   }
 
@@ -402,6 +411,22 @@ class Transaction {
           { path: display(layout, operation.path) },
         );
       }
+    }
+  }
+
+  /** The commit stands whatever happens here: what could not be cleaned up is left to the next start, and said. */
+  async #cleanUpCommitted(): Promise<void> {
+    try {
+      await cleanUp(this.#context, { stage: this.#stageRecord(), begin: this.#beginRecord() }, 'committed');
+    } catch (error) {
+      if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;
+      this.#context.emit({
+        kind: 'problem',
+        code: 'CLEAN_UP',
+        severity: 'warning',
+        message: `done, but not cleaned up; the next start completes it: ${String(error)}`,
+        path: this.#context.layout.work,
+      });
     }
   }
 

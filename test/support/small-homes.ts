@@ -1,0 +1,210 @@
+// Small server homes in memory, each about to be changed in one way: what a start does to it is what the crash tests disturb.
+import { resolveConfig } from '../../src/config.js';
+import type { Config, Policy } from '../../src/config.js';
+import { join } from 'node:path';
+import type { Files } from '../../src/system/files.js';
+import { MemoryFiles } from './memory-files.js';
+import { startHome } from './engine-run.js';
+import { bundleManifest, forgeJar } from './zip-forge.js';
+
+export const HOME = '/srv/home';
+const COMPONENTS = `${HOME}/repository/components`;
+export const PLUGINS = `${COMPONENTS}/plugins`;
+export const PATCHES = `${COMPONENTS}/patches`;
+export const SERVICEPACKS = `${COMPONENTS}/servicepacks`;
+export const STATE = `${COMPONENTS}/.prepatch`;
+
+export interface SmallHome {
+  readonly name: string;
+  readonly files: MemoryFiles;
+  readonly config: Config;
+  readonly policy: Policy;
+}
+
+/** A bundle's JAR; the same arguments give the same bytes. */
+export function jar(name: string, version: string, content: string): Buffer {
+  return forgeJar(bundleManifest(name, version), [{ name: 'content', data: content }]);
+}
+
+export function makeFolder(files: Files, path: string): void {
+  if (files.stat(path) !== undefined) return;
+  makeFolder(files, path.slice(0, path.lastIndexOf('/')) || '/');
+  files.makeDirectory(path, 0o755);
+}
+
+export function put(files: Files, path: string, content: Buffer | string, mode = 0o644): void {
+  makeFolder(files, path.slice(0, path.lastIndexOf('/')));
+  if (files.stat(path) !== undefined) files.unlink(path);
+  files.writeNew(path, content, mode);
+}
+
+export function removeTree(files: Files, path: string): void {
+  if (files.stat(path)?.kind !== 'directory') {
+    files.unlink(path);
+    return;
+  }
+  for (const name of files.list(path)) removeTree(files, join(path, name));
+  files.removeDirectory(path);
+}
+
+export function configOf(values: Record<string, unknown> = {}): Config {
+  return resolveConfig([{ name: 'test', values: { companion: 'none', waitSeconds: 0, ...values } }]).config;
+}
+
+function emptyHome(rules: ConstructorParameters<typeof MemoryFiles>[0] = {}): MemoryFiles {
+  const files = new MemoryFiles(rules);
+  for (const folder of [PLUGINS, PATCHES, SERVICEPACKS]) makeFolder(files, folder);
+  return files;
+}
+
+function putPlugins(files: Files, ...names: readonly string[]): void {
+  for (const name of names) put(files, `${PLUGINS}/${name}_1.0.0.jar`, jar(name, '1.0.0', 'original'));
+}
+
+function putPatch(files: Files, patch: string, content: Readonly<Record<string, Buffer | string>>): void {
+  for (const [name, bytes] of Object.entries(content)) put(files, `${PATCHES}/${patch}/${name}`, bytes);
+}
+
+function putServicepack(files: Files, name: string, absorbs: string, lib: Readonly<Record<string, Buffer>>): void {
+  put(files, `${SERVICEPACKS}/${name}/servicepack_patches.txt`, absorbs);
+  makeFolder(files, `${SERVICEPACKS}/${name}/lib`);
+  for (const [file, bytes] of Object.entries(lib)) put(files, `${SERVICEPACKS}/${name}/lib/${file}`, bytes);
+}
+
+async function settled(files: MemoryFiles, config: Config): Promise<MemoryFiles> {
+  const ended = await startHome(files, HOME, config, 'strict');
+  if (ended.kind !== 'ended' || ended.exitCode !== 0)
+    throw new Error(`the home could not be prepared: ${JSON.stringify(ended)}`);
+  return files;
+}
+
+/** One plugin, one patch that replaces it. */
+export async function smallest(): Promise<SmallHome> {
+  const files = emptyHome();
+  putPlugins(files, 'a');
+  putPatch(files, 'patch0001', { 'a_1.0.0.jar': jar('a', '1.0.0', 'one') });
+  return { name: 'smallest', files, config: configOf(), policy: 'last-good' };
+}
+
+function fillFull(files: MemoryFiles): void {
+  putPlugins(files, 'a', 'b', 'c');
+  putServicepack(files, 'servicepack001', 'patch0001\n', { 'a.jar': jar('a', '1.0.0', 'pack') });
+  putPatch(files, 'patch0001', { 'a_1.0.0.jar': jar('a', '1.0.0', 'absorbed') });
+  putPatch(files, 'patch0002', {
+    'b_1.0.0.jar': jar('b', '1.0.0', 'two'),
+    'b_2.0.0.jar': jar('b', '2.0.0', 'new version'),
+    'd_1.0.0.jar': jar('d', '1.0.0', 'added'),
+  });
+  putPatch(files, 'patch0003', { 'e_1.0.0/plugin.xml': '<plugin/>', 'e_1.0.0/lib/e.jar': jar('e', '1.0.0', 'inner') });
+}
+
+/** A service pack, patches with additions, a new version, an exploded bundle; nothing applied yet. */
+export async function applyFull(): Promise<SmallHome> {
+  const files = emptyHome();
+  fillFull(files);
+  return { name: 'apply', files, config: configOf(), policy: 'last-good' };
+}
+
+/** The same in Carbon 4.4's layout. */
+export async function applyMetadata(): Promise<SmallHome> {
+  const files = emptyHome();
+  makeFolder(files, `${PATCHES}/.metadata`);
+  fillFull(files);
+  return { name: 'apply 4.4', files, config: configOf(), policy: 'strict' };
+}
+
+/** Everything was applied, and all packs are taken out. */
+export async function revertFull(): Promise<SmallHome> {
+  const { files, config } = await applyFull();
+  await settled(files, config);
+  for (const name of ['patch0001', 'patch0002', 'patch0003']) removeTree(files, `${PATCHES}/${name}`);
+  removeTree(files, `${SERVICEPACKS}/servicepack001`);
+  return { name: 'revert', files, config, policy: 'last-good' };
+}
+
+/** Applied; one patch comes, one goes, one has other content; an original is uncovered again, out of the store. */
+export async function upgrade(): Promise<SmallHome> {
+  const files = emptyHome();
+  putPlugins(files, 'a', 'b', 'c');
+  putPatch(files, 'patch0001', { 'a_1.0.0.jar': jar('a', '1.0.0', 'one') });
+  putPatch(files, 'patch0002', { 'b_1.0.0.jar': jar('b', '1.0.0', 'two'), 'd_1.0.0.jar': jar('d', '1.0.0', 'added') });
+  const config = configOf();
+  await settled(files, config);
+  removeTree(files, `${PATCHES}/patch0001`);
+  put(files, `${PATCHES}/patch0002/b_1.0.0.jar`, jar('b', '1.0.0', 'two again'));
+  putPatch(files, 'patch0003', {
+    'c_1.0.0.jar': jar('c', '1.0.0', 'three'),
+    'a_1.1.0.jar': jar('a', '1.1.0', 'later'),
+  });
+  return { name: 'upgrade', files, config, policy: 'last-good' };
+}
+
+/** Two covered plugins were edited by hand and one deleted: repaired, the edited content goes aside. */
+export async function drift(): Promise<SmallHome> {
+  const files = emptyHome();
+  putPlugins(files, 'a', 'b', 'c');
+  putPatch(files, 'patch0001', {
+    'a_1.0.0.jar': jar('a', '1.0.0', 'one'),
+    'b_1.0.0.jar': jar('b', '1.0.0', 'one'),
+    'c_1.0.0.jar': jar('c', '1.0.0', 'one'),
+  });
+  const config = configOf();
+  await settled(files, config);
+  put(files, `${PLUGINS}/a_1.0.0.jar`, jar('a', '1.0.0', 'by hand'));
+  files.scribble(`${PLUGINS}/b_1.0.0.jar`, Buffer.from('scribbled over'));
+  files.unlink(`${PLUGINS}/c_1.0.0.jar`);
+  return { name: 'drift', files, config, policy: 'last-good' };
+}
+
+/** With Carbon's own patcher after us: a broken pack is held, and one that was held before comes back. */
+export async function companion(): Promise<SmallHome> {
+  const files = emptyHome();
+  makeFolder(files, `${PATCHES}/.metadata`);
+  putPlugins(files, 'a', 'b', 'c');
+  putPatch(files, 'patch0001', { 'a_1.0.0.jar': jar('a', '1.0.0', 'one') });
+  putPatch(files, 'patch0002', { 'b_1.0.0.jar': jar('b', '1.0.0', 'two').subarray(0, 40) });
+  const config = configOf({ companion: 'carbon' });
+  const first = await startHome(files, HOME, config, 'degraded');
+  if (first.kind !== 'ended') throw new Error('the home could not be prepared');
+  put(files, `${PATCHES}/.held/patch0002/b_1.0.0.jar`, jar('b', '1.0.0', 'two'));
+  putPatch(files, 'patch0003', { 'c_1.0.0.jar': jar('c', '1.0.0', 'three').subarray(0, 40) });
+  return { name: 'companion', files, config, policy: 'degraded' };
+}
+
+/** Plugins lie on a file system of their own. */
+export async function mounted(): Promise<SmallHome> {
+  const files = emptyHome();
+  files.mount(PLUGINS);
+  putPlugins(files, 'a', 'b');
+  putPatch(files, 'patch0001', { 'a_1.0.0.jar': jar('a', '1.0.0', 'one'), 'd_1.0.0.jar': jar('d', '1.0.0', 'added') });
+  return { name: 'mounted', files, config: configOf(), policy: 'last-good' };
+}
+
+/** The same, the other way round: the original has to come back over the border. */
+export async function mountedRevert(): Promise<SmallHome> {
+  const { files, config } = await mounted();
+  await settled(files, config);
+  removeTree(files, `${PATCHES}/patch0001`);
+  return { name: 'mounted revert', files, config, policy: 'last-good' };
+}
+
+/** A file system without second names: backups are copies. */
+export async function linkless(): Promise<SmallHome> {
+  const files = emptyHome({ links: false });
+  putPlugins(files, 'a', 'b');
+  putPatch(files, 'patch0001', { 'a_1.0.0.jar': jar('a', '1.0.0', 'one'), 'd_1.0.0.jar': jar('d', '1.0.0', 'added') });
+  return { name: 'linkless', files, config: configOf(), policy: 'last-good' };
+}
+
+export const SMALL_HOMES: readonly (() => Promise<SmallHome>)[] = [
+  smallest,
+  applyFull,
+  applyMetadata,
+  revertFull,
+  upgrade,
+  drift,
+  companion,
+  mounted,
+  mountedRevert,
+  linkless,
+];
