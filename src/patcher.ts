@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import type { Config, Policy } from './config.js';
-import { assert, type ErrorCode, PatchError } from './error.js';
+import { assert, type ErrorCode, errnoOf, ExitCode, PatchError } from './error.js';
 import type { EventSink, LogLevel, PatchEvent } from './event.js';
 import { DigestCache } from './home/digest-cache.js';
 import { ABSENT, type Md5, type RootedPath } from './home/entry.js';
@@ -261,11 +261,7 @@ export class Patcher {
   async recover(waitMs: number): Promise<Recovery> {
     const { files } = this.#doors;
     if (!isInterrupted(files, this.#layout)) return { action: 'nothing', transaction: undefined };
-    return this.#withLock(waitMs, async () => {
-      const outcome = await recover(this.#context());
-      this.#logRecovery(outcome);
-      return outcome;
-    });
+    return this.#withLock(waitMs, () => this.#recoverOrStop());
   }
 
   /**
@@ -299,7 +295,7 @@ export class Patcher {
       const errors = plan.problems.filter((problem) => problem.severity === 'error');
       if (errors.length > 0) throw problemError(errors);
       await this.#withLock(options.waitMs, async (lock) => {
-        await this.#execute(plan, 'verify --repair', lock);
+        await this.#execute(plan, 'verify --repair', lock, look.inventory);
         repaired = true;
       });
     }
@@ -329,7 +325,7 @@ export class Patcher {
       if (before.observation.ledger === undefined || changed.length === 0) return { transaction: null, problems: [] };
       const look = await this.#lookAtLedger(true);
       const plan = makePlan(look.observation, { drift: 'report', transaction: this.#newTransaction(), rebase: true });
-      await this.#execute(plan, 'rebase', lock);
+      await this.#execute(plan, 'rebase', lock, look.inventory);
       for (const problem of changed) this.#log('info', `Taken for the base: ${problem.path ?? ''}`);
       return { transaction: this.#transaction ?? null, problems: changed };
     });
@@ -356,7 +352,7 @@ export class Patcher {
         return this.#result('kept', { ...run, failure }, null, recovered);
       }
       try {
-        await this.#execute(run.plan, reason, lock);
+        await this.#execute(run.plan, reason, lock, run.look.inventory);
         this.#saveCache(run.look.inventory);
         if (run.failure !== undefined) this.#logKept(run.failure);
         return this.#result(run.failure === undefined ? 'changed' : 'kept', run, this.#transaction ?? null, recovered);
@@ -449,7 +445,7 @@ export class Patcher {
     return [];
   }
 
-  async #execute(plan: Plan, reason: string, lock: Lock): Promise<void> {
+  async #execute(plan: Plan, reason: string, lock: Lock, inventory: Inventory): Promise<void> {
     const quiet = plan.changes.length === 0 && !plan.detected.changed;
     const operations =
       plan.ledger === undefined ? plan.operations : [...plan.operations, this.#ledgerOperation(plan.ledger)];
@@ -477,6 +473,7 @@ export class Patcher {
           update: plan.update,
           paths: plan.changes.map((change) => ({ action: change.action, path: change.path })),
         },
+        knownMd5: (path, stat) => inventory.cache.lookup(path, stat)?.md5,
         beforeCommit: () => lock.check(),
       });
     } catch (error) {
@@ -572,14 +569,14 @@ export class Patcher {
   }
 
   #saveCache(inventory: Inventory): void {
-    if (this.#doors.files.stat(this.#layout.state) === undefined) return;
-    if (this.#doors.files.stat(this.#layout.cache) === undefined) {
-      try {
-        this.#doors.files.makeDirectory(this.#layout.cache);
-      } catch (error) {
-        if (error instanceof Error && 'code' in error) return;
-        throw error;
-      }
+    const { files } = this.#doors;
+    try {
+      if (files.stat(this.#layout.state) === undefined) return;
+      if (files.stat(this.#layout.cache) === undefined) files.makeDirectory(this.#layout.cache);
+    } catch (error) {
+      // Nothing depends on the cache.
+      if (errnoOf(error) !== undefined) return;
+      throw error;
     }
     const failure = inventory.cache.save();
     if (failure !== undefined)
@@ -612,9 +609,24 @@ export class Patcher {
   }
 
   async #recoverNow(): Promise<string | null> {
-    const outcome = await recover(this.#context());
-    this.#logRecovery(outcome);
-    return outcome.transaction ?? null;
+    return (await this.#recoverOrStop()).transaction ?? null;
+  }
+
+  /** @throws PatchError ROLLBACK_FAILED for every refusal of the file system: nothing else may be done before it is resolved */
+  async #recoverOrStop(): Promise<Recovery> {
+    try {
+      const outcome = await recover(this.#context());
+      this.#logRecovery(outcome);
+      return outcome;
+    } catch (error) {
+      if (error instanceof PatchError && error.exitCode === ExitCode.attention) throw error;
+      const failure = toPatchError(error, 'recovering', this.#layout.home, 'ROLLBACK_FAILED');
+      throw new PatchError(
+        'ROLLBACK_FAILED',
+        `an interrupted transaction could not be finished or undone: ${failure.message}; every backup is kept`,
+        { path: failure.path ?? this.#layout.home, cause: error },
+      );
+    }
   }
 
   #interruptedProblem(): Problem {

@@ -10,6 +10,7 @@ import { Patcher } from '../patcher.js';
 import type { Files } from '../system/files.js';
 import { RealFiles } from '../system/real-files.js';
 import { WorkerBulk } from '../system/worker-bulk.js';
+import { toRunError } from '../transaction/failure.js';
 import type { Request } from './arguments.js';
 import { openLog, type PatchLog } from './patch-log.js';
 import { renderHuman } from './render.js';
@@ -50,8 +51,8 @@ async function runHome(files: Files, request: Request, given: string | undefined
     home = findHome(files, { given, carbonHome: process.env['CARBON_HOME'], currentFolder: process.cwd() });
     const resolved = await readSettings(files, request, home);
     return await withPatcher(files, request, home, resolved);
-  } catch (error) {
-    if (!(error instanceof PatchError)) throw error;
+  } catch (caught) {
+    const error = toRunError(caught, home);
     process.stderr.write(`prepatch: ${error.message}\n  ${error.hint}\n`);
     const failure = {
       code: error.code,

@@ -4,7 +4,7 @@
 import { dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { EventSink, Phase } from '../event.js';
-import { ABSENT, type Entry, type FileEntry, type RootedPath, sameContent } from '../home/entry.js';
+import { ABSENT, type Entry, type FileEntry, type Md5, type RootedPath, sameContent } from '../home/entry.js';
 import { absolute, display, type Layout, splitRooted } from '../home/layout.js';
 import { type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
 import type { Bulk, BulkResult } from '../system/bulk.js';
@@ -36,6 +36,8 @@ export interface TransactionRequest {
   readonly startedMs: number;
   readonly operations: readonly Operation[];
   readonly summary: TransactionSummary;
+  /** The MD5 of a file, if it is known and the file is still the one that was read; else it is read again. */
+  readonly knownMd5?: (path: string, stat: FileStat) => Md5 | undefined;
   /** Called when everything is deployed and verified, before the commit record. @throws to have it all undone */
   readonly beforeCommit?: () => void;
 }
@@ -62,6 +64,8 @@ class Transaction {
   readonly #operations: Operation[];
   #folders: readonly WorkFolder[] = [];
   #places: readonly number[] = [];
+  /** Originals that are still exactly the files that the plan has read. */
+  readonly #known = new Set<number>();
   /** What each existing target looked like when its backup was made. */
   readonly #backedUp = new Map<number, FileStat>();
 
@@ -263,6 +267,8 @@ class Transaction {
       const source = absolute(layout, operation.path);
       const stat = files.stat(source);
       if (stat?.kind !== 'file' || stat.sizeBytes !== before.sizeBytes) throw this.#changedMeanwhile(operation.path);
+      // Looked up before the link, which gives the file a new change time.
+      if (this.#request.knownMd5?.(source, stat) === before.md5) this.#known.add(index);
       if (!this.#link(source, this.#work(index, 'old'))) copies.push({ index, source, before });
     }
     const results = await bulk.copy(
@@ -281,26 +287,31 @@ class Transaction {
     await this.#verifyBackups();
   }
 
-  /** What is about to be replaced must be what was planned for: its digest is read through the backup. */
+  /** What is about to be replaced must be what was planned for; what is not known to be is read through the backup. */
   async #verifyBackups(): Promise<void> {
     const { files, bulk, layout } = this.#context;
     const wanted = [...this.#operations.entries()].flatMap(([index, operation]) => {
       const before = beforeOf(operation);
       return before === undefined ? [] : [{ index, operation, before }];
     });
+    const unknown = wanted.filter(({ index }) => !this.#known.has(index));
     const results = await bulk.digest(
-      wanted.map(({ index, before }) => ({
+      unknown.map(({ index, before }) => ({
         path: this.#work(index, 'old'),
         sizeBytes: before.sizeBytes,
         withSha256: before.sha256 !== undefined,
       })),
     );
-    for (const [n, { index, operation, before }] of wanted.entries()) {
+    for (const [n, { operation, before }] of unknown.entries()) {
       const digests = resultOf(results[n], absolute(layout, operation.path));
-      const found: FileEntry = { ...digests, kind: 'file', mode: before.mode };
-      if (!sameContent(found, before)) throw this.#changedMeanwhile(operation.path);
+      if (!sameContent({ ...digests, kind: 'file', mode: before.mode }, before)) throw this.#changedMeanwhile(operation.path);
+    }
+    for (const { index, operation } of wanted) {
       const stat = files.stat(absolute(layout, operation.path));
-      if (stat === undefined) throw this.#changedMeanwhile(operation.path);
+      const backup = files.stat(this.#work(index, 'old'));
+      if (stat === undefined || backup === undefined || stat.sizeBytes !== backup.sizeBytes || stat.mtimeMs < backup.mtimeMs) {
+        throw this.#changedMeanwhile(operation.path);
+      }
       this.#backedUp.set(index, stat);
     }
   }
