@@ -134,12 +134,13 @@ function checkUntouched({ files }: TransactionContext, folder: string): void {
 
 function removeWork(context: TransactionContext, folder: string): void {
   const { files } = context;
-  if (files.stat(folder) === undefined) return;
-  for (const name of files.list(folder)) files.unlink(join(folder, name));
-  files.flushDirectory(folder);
-  files.removeDirectory(folder);
-  files.flushDirectory(dirname(folder));
   const top = dirname(folder);
+  if (files.stat(folder) !== undefined) {
+    for (const name of files.list(folder)) files.unlink(join(folder, name));
+    files.flushDirectory(folder);
+    files.removeDirectory(folder);
+    files.flushDirectory(top);
+  }
   removeIfEmpty(files, top);
   if (files.stat(dirname(top)) !== undefined) files.flushDirectory(dirname(top));
 }

@@ -66,6 +66,8 @@ class Transaction {
   #places: readonly number[] = [];
   /** Originals that are still exactly the files that the plan has read. */
   readonly #known = new Set<number>();
+  /** Backups that are copies, where the file system cannot link. */
+  readonly #copied = new Set<number>();
   /** What each existing target looked like when its backup was made. */
   readonly #backedUp = new Map<number, FileStat>();
 
@@ -269,7 +271,9 @@ class Transaction {
       if (stat?.kind !== 'file' || stat.sizeBytes !== before.sizeBytes) throw this.#changedMeanwhile(operation.path);
       // Looked up before the link, which gives the file a new change time.
       if (this.#request.knownMd5?.(source, stat) === before.md5) this.#known.add(index);
-      if (!this.#link(source, this.#work(index, 'old'))) copies.push({ index, source, before });
+      if (this.#link(source, this.#work(index, 'old'))) continue;
+      copies.push({ index, source, before });
+      this.#copied.add(index);
     }
     const results = await bulk.copy(
       copies.map(({ index, source, before }) => ({
@@ -304,12 +308,13 @@ class Transaction {
     );
     for (const [n, { operation, before }] of unknown.entries()) {
       const digests = resultOf(results[n], absolute(layout, operation.path));
-      if (!sameContent({ ...digests, kind: 'file', mode: before.mode }, before)) throw this.#changedMeanwhile(operation.path);
+      if (!sameContent({ ...digests, kind: 'file', mode: before.mode }, before))
+        throw this.#changedMeanwhile(operation.path);
     }
     for (const { index, operation } of wanted) {
       const stat = files.stat(absolute(layout, operation.path));
-      const backup = files.stat(this.#work(index, 'old'));
-      if (stat === undefined || backup === undefined || stat.sizeBytes !== backup.sizeBytes || stat.mtimeMs < backup.mtimeMs) {
+      const isCopy = this.#copied.has(index);
+      if (stat === undefined || (!isCopy && files.stat(this.#work(index, 'old'))?.inode !== stat.inode)) {
         throw this.#changedMeanwhile(operation.path);
       }
       this.#backedUp.set(index, stat);

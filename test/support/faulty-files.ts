@@ -115,14 +115,15 @@ export class FaultyFiles implements Files {
     this.#files.append(path, data);
   }
 
-  copyNew(source: string, target: string, mode: number): void {
+  copyNew(source: string, target: string, mode: number, flush: 'flushed' | 'unflushed' = 'flushed'): void {
     this.#change('copyNew', target, true);
     this.#part('copyNew', 'half', target, true, () => {
       const bytes = this.#files.read(source, Number.MAX_SAFE_INTEGER);
       this.#files.writeNew(target, bytes.subarray(0, Math.floor(bytes.length / 2)), mode, 'unflushed');
     });
-    this.#part('copyNew', 'flush', target, false, () => this.#files.copyNew(source, target, mode));
-    this.#files.copyNew(source, target, mode);
+    if (flush === 'flushed')
+      this.#part('copyNew', 'flush', target, false, () => this.#files.copyNew(source, target, mode, 'unflushed'));
+    this.#files.copyNew(source, target, mode, flush);
   }
 
   link(source: string, target: string): void {

@@ -257,13 +257,13 @@ export class MemoryFiles implements Files {
     this.#flushFile(number, path, 'data');
   }
 
-  copyNew(source: string, target: string, mode: number): void {
+  copyNew(source: string, target: string, mode: number, flush: 'flushed' | 'unflushed' = 'flushed'): void {
     const from = this.#node(this.#numberAt(source));
     if (from.kind !== 'file') throw errno('EISDIR', source);
     const number = this.#create(target, from.mode & ~UMASK);
     this.#write(number, 0, from.bytes, target);
     this.#setModeOf(number, mode, target);
-    this.#flushFile(number, target);
+    if (flush === 'flushed') this.#flushFile(number, target);
   }
 
   link(source: string, target: string): void {
