@@ -12,7 +12,10 @@ const files = new RealFiles();
 port.on('message', (request: BatchRequest) => {
   const results = request.items.map((item): PlainResult => {
     try {
-      if (item.kind === 'copy') files.copyNew(item.source, item.path, item.mode);
+      if (item.kind === 'copy') {
+        files.copyNew(item.source, item.path, item.mode, 'unflushed');
+        return { kind: 'copied' };
+      }
       return { kind: 'done', digests: files.digest(item.path, item.withSha256) };
     } catch (error) {
       // Errors lose their class on the way between threads, so their parts are sent.

@@ -49,8 +49,8 @@ export interface Files {
   writeNew(path: string, data: Uint8Array | string, mode?: number, flush?: 'flushed' | 'unflushed'): void;
   /** Appends to a file that is there, and flushes its data. */
   append(path: string, data: string): void;
-  /** Creates `target`, which must not be there, with the bytes of `source` (by reflink where there is one), and flushes it. */
-  copyNew(source: string, target: string, mode: number): void;
+  /** Creates `target`, which must not be there, with the bytes of `source` (by reflink where there is one). */
+  copyNew(source: string, target: string, mode: number, flush?: 'flushed' | 'unflushed'): void;
   link(source: string, target: string): void;
   rename(source: string, target: string): void;
   unlink(path: string): void;

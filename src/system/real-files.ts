@@ -154,11 +154,11 @@ export class RealFiles implements Files {
     });
   }
 
-  copyNew(source: string, target: string, mode: number): void {
+  copyNew(source: string, target: string, mode: number, flush: 'flushed' | 'unflushed' = 'flushed'): void {
     copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     withDescriptor(target, constants.O_RDWR | constants.O_NOFOLLOW, (descriptor) => {
       fchmodSync(descriptor, mode);
-      fsyncSync(descriptor);
+      if (flush === 'flushed') fsyncSync(descriptor);
     });
     this.#giveToOwnerOfParent(target);
   }

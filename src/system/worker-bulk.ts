@@ -1,9 +1,11 @@
 // Bulk work over worker threads, one for each core. Small work stays on the calling thread, where it is done before a thread
 // would have started. Batches bound what is under way; each thread has one file open at a time.
 
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { PatchError } from '../error.js';
+import { errnoOf, PatchError } from '../error.js';
 import type { Bulk, BulkProgress, BulkResult, CopyItem, DigestItem } from './bulk.js';
 import { SerialBulk } from './bulk.js';
 import type { Digests, Files } from './files.js';
@@ -24,6 +26,7 @@ export interface BatchRequest {
 
 export type PlainResult =
   | { readonly kind: 'done'; readonly digests: Digests }
+  | { readonly kind: 'copied' }
   | {
       readonly kind: 'failed';
       readonly message: string;
@@ -41,6 +44,8 @@ const WORTH_THREADS_BYTES = 16 * 1024 * 1024;
 const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ITEMS = 64;
 const MOST_THREADS = 8;
+/** Node's own pool has four threads; more would only wait for it. */
+const FLUSHES_AT_ONCE = 4;
 
 export class WorkerBulk implements Bulk {
   readonly #serial: SerialBulk;
@@ -56,21 +61,31 @@ export class WorkerBulk implements Bulk {
     const plain = items.map(
       (item): BatchItem => ({ kind: 'digest', path: item.path, source: '', mode: 0, withSha256: item.withSha256 }),
     );
-    return this.#spread(plain, items, progress);
+    return (await this.#spread(plain, items, progress)).map(revive);
   }
 
   async copy(items: readonly CopyItem[], progress?: BulkProgress): Promise<BulkResult[]> {
     if (!this.#isWorthThreads(items)) return this.#serial.copy(items, progress);
-    const plain = items.map(
-      (item): BatchItem => ({
-        kind: 'copy',
-        path: item.target,
-        source: item.source,
-        mode: item.mode,
-        withSha256: item.withSha256,
-      }),
+    const copied = await this.#spread(
+      items.map(
+        (item): BatchItem => ({
+          kind: 'copy',
+          path: item.target,
+          source: item.source,
+          mode: item.mode,
+          withSha256: false,
+        }),
+      ),
+      items,
     );
-    return this.#spread(plain, items, progress);
+    const failed = await flushAll(items, copied);
+    const whole = items.filter((_, index) => failed[index] === undefined);
+    const read = await this.digest(
+      whole.map((item) => ({ path: item.target, sizeBytes: item.sizeBytes, withSha256: item.withSha256 })),
+      progress,
+    );
+    let next = 0;
+    return failed.map((failure): BulkResult => failure ?? (read[next++] as BulkResult));
   }
 
   async flushDirectories(paths: readonly string[]): Promise<void> {
@@ -91,9 +106,9 @@ export class WorkerBulk implements Bulk {
     items: readonly BatchItem[],
     sizes: readonly { readonly sizeBytes: number }[],
     progress?: BulkProgress,
-  ): Promise<BulkResult[]> {
+  ): Promise<PlainResult[]> {
     const batches = toBatches(sizes);
-    const results: BulkResult[] = new Array<BulkResult>(items.length);
+    const results: PlainResult[] = new Array<PlainResult>(items.length);
     let nextBatch = 0;
     let doneItems = 0;
     let doneBytes = 0;
@@ -110,7 +125,7 @@ export class WorkerBulk implements Bulk {
       const answered = (thread: Worker, answer: BatchAnswer) => {
         const range = batches[answer.batch];
         if (range === undefined) return;
-        for (const [index, result] of answer.results.entries()) results[range.start + index] = revive(result);
+        for (const [index, result] of answer.results.entries()) results[range.start + index] = result;
         doneItems += range.end - range.start;
         doneBytes += range.bytes;
         progress?.(doneItems, doneBytes);
@@ -159,8 +174,45 @@ function toBatches(items: readonly { readonly sizeBytes: number }[]): { start: n
   return batches;
 }
 
+/** Flushes what was copied, several files at once, so that one commit of the file system's journal serves many. */
+async function flushAll(
+  items: readonly CopyItem[],
+  copied: readonly PlainResult[],
+): Promise<(BulkResult | undefined)[]> {
+  const failed: (BulkResult | undefined)[] = copied.map((result) =>
+    result.kind === 'failed' ? revive(result) : undefined,
+  );
+  let next = 0;
+  const work = async () => {
+    for (let index = next++; index < items.length; index = next++) {
+      const item = items[index];
+      if (item === undefined || failed[index] !== undefined) continue;
+      failed[index] = await flushOne(item.target);
+    }
+  };
+  await Promise.all(Array.from({ length: FLUSHES_AT_ONCE }, work));
+  return failed;
+}
+
+/** Undefined where it succeeded. A failed flush is never tried again. */
+async function flushOne(path: string): Promise<BulkResult | undefined> {
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof Error && errnoOf(error) !== undefined) return { kind: 'failed', error };
+    throw error;
+  }
+}
+
 function revive(result: PlainResult): BulkResult {
   if (result.kind === 'done') return result;
+  if (result.kind === 'copied') throw new Error('prepatch has a defect: a copy was not read back');
   if (result.errno !== undefined)
     return { kind: 'failed', error: Object.assign(new Error(result.message), { code: result.errno }) };
   const known = result.code === 'NOT_A_FILE' || result.code === 'INPUT_TOO_LARGE' ? result.code : undefined;
