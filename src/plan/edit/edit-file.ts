@@ -245,6 +245,7 @@ function perform<E>(
       const at = indexPath(change.node);
       const node = nodeAt(after, at);
       if (node === undefined || !differsOnlyAt(root, text, after, next, at)) return unsafe;
+      if (node.keyed && node.label !== change.node.label) return unsafe;
       const start = change.whole ? node.start : node.valueStart;
       const end = change.whole ? node.end : node.valueEnd;
       if (start !== splice.start || end !== start + splice.text.length) return unsafe;

@@ -76,7 +76,7 @@ export const yamlFormat: EditFormat<YamlEdit> = {
 function parse(text: string): Node | EditFailure {
   let documents: Document.Parsed[];
   try {
-    const parsed = parseAllDocuments(text, { keepSourceTokens: true, logLevel: 'error', uniqueKeys: sameKey });
+    const parsed = parseAllDocuments(text, { keepSourceTokens: true, logLevel: 'error', uniqueKeys: false });
     documents = 'empty' in parsed ? [] : parsed;
   } catch (error) {
     if (error instanceof RangeError) throw error;
@@ -100,16 +100,12 @@ function parse(text: string): Node | EditFailure {
       document,
       0,
     );
-    if (node === undefined) return fail('unsupported', 'the file is nested too deeply');
+    if (node === 'too deep') return fail('unsupported', 'the file is nested too deeply');
+    if (node === 'duplicate') return fail('malformed', 'a map has the same key twice');
     root.children.push(node);
     previousEnd = node.end;
   }
   return root;
-}
-
-/** Several merges are no duplicates. */
-function sameKey(a: unknown, b: unknown): boolean {
-  return a === b || (isScalar(a) && isScalar(b) && a.value === b.value && a.value !== '<<');
 }
 
 function makeNode(label: string, keyed: boolean, more: Partial<Node> & Pick<Node, 'start' | 'end' | 'parent'>): Draft {
@@ -143,7 +139,7 @@ function blockStart(text: string, start: number, afterKey: number): number {
   return startsLine(text, start) ? Math.min(lineEnd(text, afterKey), lineStart(text, start)) : start;
 }
 
-/** Undefined where the tree is too deep. */
+/** Not a node where the tree is too deep, or a map has a key twice. */
 function build(
   text: string,
   label: string,
@@ -154,8 +150,8 @@ function build(
   inFlow: boolean,
   document: Document.Parsed | undefined,
   depth: number,
-): Node | undefined {
-  if (depth > DEPTH_LIMIT) return undefined;
+): Node | 'too deep' | 'duplicate' {
+  if (depth > DEPTH_LIMIT) return 'too deep';
   const range = value?.range;
   const token = value?.srcToken;
   if (value === null || range === undefined || range === null || range[0] === range[1]) {
@@ -189,8 +185,13 @@ function build(
     const child = isPair(item)
       ? buildPair(text, item as Pair<YamlNode, YamlNode | null>, node, depth)
       : buildItem(text, item as YamlNode, tokensOf(sources[index]?.start), node, flow, depth);
-    if (child === undefined) return undefined;
+    if (typeof child === 'string') return child;
     node.children.push(child);
+  }
+  if (isMap(value)) {
+    // The package compares each key with every other, which takes minutes on large maps. Several merges are no duplicates.
+    const keys = node.children.map((child) => child.label).filter((key) => key !== '<<');
+    if (new Set(keys).size < keys.length) return 'duplicate';
   }
   const last = node.children.at(-1);
   if (flow || last === undefined) return node;
@@ -208,7 +209,7 @@ function buildItem(
   parent: Node,
   flow: boolean,
   depth: number,
-): Node | undefined {
+): Node | 'too deep' | 'duplicate' {
   const dash = tokens.find((token) => token.type === 'seq-item-ind');
   const properties = tokens.filter((token) => token.type === 'anchor' || token.type === 'tag');
   const first = flow ? properties[0] : dash;
@@ -218,7 +219,12 @@ function buildItem(
   return build(text, '-', false, value, parent, { start, emptyEnd }, flow || parent.data.flow, undefined, depth + 1);
 }
 
-function buildPair(text: string, pair: Pair<YamlNode, YamlNode | null>, parent: Node, depth: number): Node | undefined {
+function buildPair(
+  text: string,
+  pair: Pair<YamlNode, YamlNode | null>,
+  parent: Node,
+  depth: number,
+): ReturnType<typeof build> {
   const source = pair.srcToken;
   const before = tokensOf(source?.start).find((token) => ['explicit-key-ind', 'anchor', 'tag'].includes(token.type));
   const separator = tokensOf(source?.sep);

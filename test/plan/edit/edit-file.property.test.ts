@@ -225,7 +225,7 @@ describe.each(KINDS)('edits of $kind', (kind) => {
     return { written, text, edits: editsFor(kind, list, added) };
   }
 
-  it('are undone byte for byte, and a second apply changes nothing', () => {
+  it('are undone byte for byte, and a second apply changes nothing', { timeout: 600_000 }, () => {
     let edited = 0;
     fc.assert(
       fc.property(files, (file) => {
@@ -252,7 +252,7 @@ describe.each(KINDS)('edits of $kind', (kind) => {
     expect(edited).toBeGreaterThan(CASES / 4);
   });
 
-  it('leave the lines of every other entry alone', () => {
+  it('leave the lines of every other entry alone', { timeout: 600_000 }, () => {
     fc.assert(
       fc.property(files, (file) => {
         const { text, edits, written } = prepare(file);
@@ -274,7 +274,7 @@ describe.each(KINDS)('edits of $kind', (kind) => {
     );
   });
 
-  it('are undone where other parts of the file have changed since', () => {
+  it('are undone where other parts of the file have changed since', { timeout: 600_000 }, () => {
     let changed = 0;
     fc.assert(
       fc.property(files, (file) => {

@@ -84,6 +84,7 @@ describe('properties', () => {
     ],
     ['a malformed escape', 'a=\\u12\n', { op: 'set', key: 'b', value: '' }, 'malformed'],
     ['to add behind an open continuation', 'a=b\\', { op: 'set', key: 'c', value: 'd' }, 'unsupported'],
+    ['a flag before an open continuation', 'b\\', { op: 'set', key: 'b', value: 'c' }, 'unsupported'],
     ['an edit of another format', 'a=b', { op: 'append', key: 'a', value: 'c' }, 'unsupported'],
   ]);
 
@@ -280,6 +281,7 @@ describe('yaml', () => {
     ['replaces an alias', { op: 'set', path: ['truststore', '<<'], value: null }, '*keys', 'null'],
   ]);
   refusals('yaml', [
+    ['a duplicate key', 'a: 1\na: 2\n', { op: 'set', path: ['a'], value: 1 }, 'malformed'],
     ['what is no YAML', 'a: [', { op: 'set', path: ['a'], value: 1 }, 'malformed'],
     [
       'to remove an anchor in use',
