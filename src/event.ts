@@ -8,6 +8,15 @@ export type Phase = 'recover' | 'look' | 'check' | 'stage' | 'deploy' | 'verify'
 export type PatchEvent =
   | { readonly kind: 'log'; readonly level: LogLevel; readonly body: string }
   | { readonly kind: 'phase'; readonly phase: Phase; readonly transaction: string | undefined }
+  /** What a transaction is about to do; comes after its `begun`. */
+  | {
+      readonly kind: 'plan';
+      readonly transaction: string;
+      readonly apply: readonly string[];
+      readonly revert: readonly string[];
+      readonly update: readonly string[];
+      readonly changes: number;
+    }
   | {
       readonly kind: 'progress';
       readonly phase: Phase;

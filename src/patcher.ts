@@ -48,6 +48,8 @@ export interface PatcherDoors {
   readonly emit: EventSink;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Awaited as soon as the home is locked and before it changes: what only work needs is loaded here. */
+  readonly prepare?: () => Promise<void>;
 }
 
 export type HomeState = 'clean' | 'pending' | 'interrupted' | 'drifted' | 'tampered' | 'rollback-failed' | 'probation';
@@ -449,13 +451,17 @@ export class Patcher {
     const quiet = plan.changes.length === 0 && !plan.detected.changed;
     const operations =
       plan.ledger === undefined ? plan.operations : [...plan.operations, this.#ledgerOperation(plan.ledger)];
+    const transaction = plan.ledger?.transaction ?? this.#newTransaction();
+    this.#transaction = transaction;
+    // First, so that every line about the transaction carries its id.
+    this.#emit({ kind: 'transaction', transaction, state: 'begun' });
     if (!quiet) {
+      const { apply, revert, update, changes } = plan;
+      this.#emit({ kind: 'plan', transaction, apply, revert, update, changes: changes.length });
       for (const line of plan.detected.lines) this.#log('info', line);
       this.#log('info', CHANGES_DETECTED);
       this.#log('info', APPLYING);
     }
-    const transaction = plan.ledger?.transaction ?? this.#newTransaction();
-    this.#transaction = transaction;
     const context = this.#context((event) => {
       if (event.kind !== 'phase' || event.phase !== 'verify' || quiet) return;
       for (const line of appliedLines(plan)) this.#log('info', line);
@@ -596,6 +602,7 @@ export class Patcher {
       this.#log('info', `Waiting for ${owner}, which works on this home`),
     );
     try {
+      await this.#doors.prepare?.();
       return await work(lock);
     } finally {
       lock.release();
