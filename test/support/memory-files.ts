@@ -114,8 +114,8 @@ export class MemoryFiles implements Files {
   }
 
   /** A copy in which everything is durable and nothing is recorded. */
-  clone(): MemoryFiles {
-    const copy = new MemoryFiles(this.#rules, copyDisk(this.#disk));
+  clone(rules: Partial<MemoryRules> = {}): MemoryFiles {
+    const copy = new MemoryFiles({ ...this.#rules, ...rules }, copyDisk(this.#disk));
     for (const [path, device] of this.#mounts) copy.#mounts.set(path, device);
     copy.freeSpaceBytes = this.freeSpaceBytes;
     return copy;
