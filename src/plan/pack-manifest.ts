@@ -1,5 +1,5 @@
 // What a pack says about itself (`patch.json`): the types, and the one way to read it. The text must be strict JSON of at most
-// 1 MiB; schemas/patch.schema.json gives its shape, docs/patch-json.md its meaning. Pure; ajv is loaded only when it is used.
+// 1 MiB; schemas/patch.schema.json gives its shape, docs/patch-json.md its meaning. Pure; nothing is loaded before one is read.
 
 import type { Md5, RootedPath, Sha256 } from '../home/entry.js';
 import type { ConditionNode } from './condition.js';
@@ -9,7 +9,7 @@ import type { PropertiesEdit } from './edit/edit-properties.js';
 import type { XmlEdit } from './edit/edit-xml.js';
 import type { YamlEdit } from './edit/edit-yaml.js';
 import type { PackPath } from './pack-manifest-path.js';
-import { readStrictJson, type TextFault } from './pack-manifest-text.js';
+import type { TextFault } from './pack-manifest-text.js';
 
 export interface PackManifest {
   readonly id: string;
@@ -284,6 +284,7 @@ export type ParsedPackManifest =
 
 /** Reads a `patch.json`. Never throws for what is in the text. `sourceName` is only shown. */
 export async function parsePackManifest(text: string, sourceName: string): Promise<ParsedPackManifest> {
+  const { readStrictJson } = await import('./pack-manifest-text.js');
   const read = readStrictJson(text);
   if (read.kind === 'invalid') return { kind: 'invalid', errors: toErrors(read.faults, sourceName) };
   const { findShapeFaults } = await import('./pack-manifest-shape.js');
