@@ -151,9 +151,9 @@ function plan(text: string, root: Node, edit: IniEdit): Change | EditFailure {
   if (edit.op === 'addSection') {
     return sections.length > 0 ? { kind: 'none', path: `[${edit.section}]` } : addSection(false);
   }
-  if (edit.op !== 'set' && edit.op !== 'remove') {
-    return fail('unsupported', `${(edit as { op: string }).op} is no edit of an INI file`);
-  }
+  // An edit comes from a pack: its type is not proven.
+  const op: string = edit.op;
+  if (op !== 'set' && op !== 'remove') return fail('unsupported', `${op} is no edit of an INI file`);
   const path = `[${edit.section}] ${edit.key}`;
   const key = carry(edit.key);
   if (key === undefined) return fail('unsupported', `${path} cannot be written in the file's encoding`);

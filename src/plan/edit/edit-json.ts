@@ -30,13 +30,12 @@ export type JsonEdit =
 
 interface Entry {
   readonly json: JsonNode;
-  /** Start of the value; the key, if any, precedes it. */
-  readonly colonEnd: number;
 }
 
 type Node = TextNode<Entry>;
 
 const ITEM = '-';
+const DEPTH_LIMIT = 500;
 /** What may follow an entry on its line and go with it. */
 const CLOSING_COMMENT = /^[ \t]*(?:\/\/.*|\/\*(?:(?!\*\/).)*\*\/[ \t]*)?$/;
 
@@ -58,7 +57,12 @@ function parse(text: string): Node | EditFailure {
     const line = text.slice(0, error?.offset ?? 0).split('\n').length;
     return fail('malformed', `line ${line}: ${error === undefined ? 'no value' : printParseErrorCode(error.error)}`);
   }
+  if (depthOf(json) > DEPTH_LIMIT) return fail('unsupported', 'the file is nested too deeply');
   return build(json, json, '', true, undefined);
+}
+
+function depthOf(json: JsonNode): number {
+  return 1 + (json.children ?? []).reduce((most, child) => Math.max(most, depthOf(child)), 0);
 }
 
 function build(entry: JsonNode, value: JsonNode, label: string, keyed: boolean, parent: Node | undefined): Node {
@@ -76,7 +80,7 @@ function build(entry: JsonNode, value: JsonNode, label: string, keyed: boolean, 
     features: featuresOf(value),
     parent,
     children: [],
-    data: { json: value, colonEnd: entry === value ? value.offset : (entry.colonOffset ?? entry.offset) + 1 },
+    data: { json: value },
   };
   for (const child of value.children ?? []) {
     const [key, inner] = child.children ?? [];
@@ -115,7 +119,7 @@ function plan(text: string, root: Node, edit: JsonEdit): Change | EditFailure {
           ? { kind: 'none', path }
           : fail('not-found', `${path}: there is no item ${name}`);
       }
-      node = item as Node;
+      node = item;
       continue;
     }
     if (node.data.json.type !== 'object')
@@ -125,7 +129,7 @@ function plan(text: string, root: Node, edit: JsonEdit): Change | EditFailure {
       return fail('ambiguous', `${path}: ${JSON.stringify(name)} is there ${members.length} times`);
     const [member] = members;
     if (member !== undefined) {
-      node = member as Node;
+      node = member;
       continue;
     }
     if (edit.op === 'remove' || edit.op === 'removeItem') {

@@ -365,8 +365,7 @@ function finish(node: Draft): void {
 
 /** Text with its references resolved: undefined where an & begins none, `text` undefined where one is beyond the five. */
 function decodeText(raw: string): { readonly text: string | undefined } | undefined {
-  let malformed = false;
-  let unknown = false;
+  const seen = { malformed: false, unknown: false };
   const text = raw.replace(/\r\n?/g, '\n').replace(/&([^\s;&<]*)(;?)/g, (whole, name: string, semicolon: string) => {
     const number = /^#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}))$/.exec(name);
     const code =
@@ -376,12 +375,12 @@ function decodeText(raw: string): { readonly text: string | undefined } | undefi
     if (code !== undefined && code <= 0x10ffff && !NOT_XML.test(String.fromCodePoint(code)) && semicolon !== '') {
       return String.fromCodePoint(code);
     }
-    if (semicolon === '' || code !== undefined || !/^[\p{L}_:][\p{L}\p{N}_:.-]*$/u.test(name)) malformed = true;
+    if (semicolon === '' || code !== undefined || !/^[\p{L}_:][\p{L}\p{N}_:.-]*$/u.test(name)) seen.malformed = true;
     const known = Object.hasOwn(FIVE, name) ? FIVE[name] : undefined;
-    if (known === undefined) unknown = true;
+    if (known === undefined) seen.unknown = true;
     return known ?? whole;
   });
-  return malformed ? undefined : { text: unknown ? undefined : text };
+  return seen.malformed ? undefined : { text: seen.unknown ? undefined : text };
 }
 
 /** An element's own text; undefined where it holds an unknown entity. */
@@ -538,10 +537,11 @@ function plan(text: string, root: Node, edit: XmlEdit, encoding: TextEncoding): 
     case 'insertChild': {
       if (xpath.part !== 'element') return fail('type-mismatch', `${path} names no element`);
       if (element === undefined) return notFound(path);
-      const position = edit.position ?? 'last';
+      // An edit comes from a pack: its type is not proven.
+      const position: string = edit.position ?? 'last';
       const beside = position === 'before' || position === 'after';
       if (!beside && position !== 'first' && position !== 'last')
-        return fail('unsupported', `${String(position)} is no position`);
+        return fail('unsupported', `${position} is no position`);
       const parent = beside ? (element.parent as Node) : element;
       if (parent === root) return fail('unsupported', `${path}: nothing can stand beside the root element`);
       const fragment = readFragment(edit.fragment, parent, encoding);
@@ -657,7 +657,7 @@ function readFragment(
   parent: Node,
   encoding: TextEncoding,
 ): { readonly text: string; readonly canonical: string } | EditFailure {
-  const text = [...source.trim().replaceAll('\r\n', '\n')]
+  const text = Array.from(source.trim().replaceAll('\r\n', '\n'))
     .map((char) =>
       isWritable(char, encoding) ? char : `&#x${(char.codePointAt(0) as number).toString(16).toUpperCase()};`,
     )

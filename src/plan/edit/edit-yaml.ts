@@ -88,14 +88,14 @@ function parse(text: string): Node | EditFailure {
     const error = document.errors[0];
     if (error !== undefined) return fail('malformed', (error.message.split('\n')[0] as string).replace(/:$/, ''));
     const contents = document.contents;
-    const at = document.range?.[0] ?? 0;
+    const at = document.range[0];
     const node = build(
       text,
       'document',
       false,
       contents,
       root,
-      { start: contents?.range?.[0] ?? at, emptyEnd: at, interiorStart: previousEnd },
+      { start: contents === null ? at : contents.range[0], emptyEnd: at, interiorStart: previousEnd },
       false,
       document,
       0,
@@ -228,13 +228,14 @@ function buildPair(
   const source = pair.srcToken;
   const before = tokensOf(source?.start).find((token) => ['explicit-key-ind', 'anchor', 'tag'].includes(token.type));
   const separator = tokensOf(source?.sep);
-  const key: YamlNode | null = pair.key;
-  const start = before?.offset ?? key?.range?.[0] ?? separator[0]?.offset ?? parent.interiorStart;
+  const key = pair.key as YamlNode | null;
+  const keyRange = key?.range ?? undefined;
+  const start = before?.offset ?? keyRange?.[0] ?? separator[0]?.offset ?? parent.interiorStart;
   const mark = separator.findLast((token) => ['map-value-ind', 'anchor', 'tag'].includes(token.type));
-  const emptyEnd = mark === undefined ? (key?.range?.[1] ?? start) : mark.offset + mark.source.length;
+  const emptyEnd = mark === undefined ? (keyRange?.[1] ?? start) : mark.offset + mark.source.length;
   const label = isScalar(key)
     ? String(key.value)
-    : `? ${key?.range == null ? '' : text.slice(key.range[0], key.range[1])}`;
+    : `? ${keyRange === undefined ? '' : text.slice(keyRange[0], keyRange[1])}`;
   return build(text, label, true, pair.value, parent, { start, emptyEnd }, parent.data.flow, undefined, depth + 1);
 }
 
@@ -267,14 +268,14 @@ function plan(text: string, root: Node, edit: YamlEdit): Change | EditFailure {
           ? { kind: 'none', path }
           : fail('not-found', `${path}: there is no item ${name}`);
       }
-      node = item as Node;
+      node = item;
       continue;
     }
     if (!isMap(value)) return fail('type-mismatch', `${path}: ${name} would be inside a value that is no map`);
     if (typeof name !== 'string') return fail('type-mismatch', `${path}: ${name} counts items, but there is a map`);
     const member = node.children.find((child) => child.label === name);
     if (member !== undefined) {
-      node = member as Node;
+      node = member;
       continue;
     }
     if (edit.op === 'remove' || edit.op === 'removeItem') {
@@ -293,7 +294,7 @@ function plan(text: string, root: Node, edit: YamlEdit): Change | EditFailure {
     if (isAlias(current))
       return fail('unsupported', `${path} is the alias *${current.source}; edit what it stands for`);
     if (!isSeq(current)) return fail('type-mismatch', `${path} is no list`);
-    if (node.children.some((item) => equals((item as Node).data.node, edit.value))) return { kind: 'none', path };
+    if (node.children.some((item) => equals(item.data.node, edit.value))) return { kind: 'none', path };
     return insert(text, node, path, node.data.flow ? renderFlow(edit.value) : renderItem(edit.value));
   }
   if (edit.op === 'set') {
@@ -311,7 +312,7 @@ function plan(text: string, root: Node, edit: YamlEdit): Change | EditFailure {
   }
   if (edit.op === 'removeItem') {
     if (!isSeq(current)) return fail('type-mismatch', `${path} is no list`);
-    const items = node.children.filter((item) => equals((item as Node).data.node, edit.value));
+    const items = node.children.filter((item) => equals(item.data.node, edit.value));
     if (items.length === 0) return { kind: 'none', path };
     if (items.length > 1) return fail('ambiguous', `${path} holds ${items.length} equal items`);
     node = items[0] as Node;
@@ -360,7 +361,7 @@ function hasComment(token: unknown): boolean {
 
 /** Whether a node has this value; a node with an alias inside never has. */
 function equals(node: YamlNode | null, value: JsonValue): boolean {
-  if (node === null || node === undefined) return value === null;
+  if (node === null) return value === null;
   if (isScalar(node)) return node.value === value;
   if (isSeq(node)) {
     return (

@@ -1,4 +1,5 @@
 // Each edit of each format on files in the shape of a server's: the lines that change, and the refusals by their code.
+/* eslint-disable no-template-curly-in-string -- servers' files have ${...} in them */
 import { describe, expect, it } from 'vitest';
 import { applyEdits, EDIT_LIMIT_BYTES, type EditKind, revertEdits } from '../../../src/plan/edit/edit-file.js';
 import { AXIS2_XML, CARBON_XML, DEPLOYMENT_YAML, FEATURES_JSON, LOG4J_PROPERTIES, SERVER_INI } from './samples.js';
@@ -218,6 +219,7 @@ describe('json', () => {
     ['a duplicate key', '{"a":1,"a":2}', { op: 'set', pointer: '/a', value: 3 }, 'ambiguous'],
     ['two equal items', '[1,1]', { op: 'removeItem', pointer: '', value: 1 }, 'ambiguous'],
     ['to remove everything', '{}', { op: 'remove', pointer: '' }, 'unsupported'],
+    ['much nesting', `${'['.repeat(600)}${']'.repeat(600)}`, { op: 'append', pointer: '', value: 1 }, 'unsupported'],
     ['absurd nesting', '['.repeat(100_000), { op: 'append', pointer: '', value: 1 }, 'unsupported'],
   ]);
 
