@@ -102,6 +102,7 @@ export function parseJournal(text: string, path: string): Journal | undefined {
     const record = isLast ? undefined : parseRecord(line);
     if (record !== undefined) records.push(record);
     else if (isLast || isTorn(lines.slice(index))) break;
+    else if (line === '') continue;
     else if (!isTornBeforeUndoing(line, lines[index + 1]))
       throw damaged(path, `record ${index + 1} is not as it was written`);
   }

@@ -31,7 +31,10 @@ async function makeJudge(home: SmallHome): Promise<Judge> {
     const files = home.files.clone();
     const counting = new FaultyFiles(files, { at: 0, fault: 'crash', forGood: false, reads });
     const ended = await startHome(counting, HOME, home.config, home.policy);
-    if (ended.kind !== 'ended') throw new Error(`${home.name} does not end: ${JSON.stringify(ended)} ${ended.kind === "refused" ? ended.error.message : ""}`);
+    if (ended.kind !== 'ended')
+      throw new Error(
+        `${home.name} does not end: ${JSON.stringify(ended)} ${ended.kind === 'refused' ? ended.error.message : ''}`,
+      );
     return { files, points: counting.points.length };
   };
   const { files, points } = await count(false);

@@ -1,7 +1,15 @@
 // A power cut at every moment of a start: whatever no flush covers is lost, torn, zeroed or reordered, and recovery still finds
 // exactly before or exactly after; after a run that has ended, after. The model is that of power-loss.ts.
 import { expect, test } from 'vitest';
-import { differences, endProcess, leftovers, readTree, recoverHome, startHome, type Tree } from '../support/engine-run.js';
+import {
+  differences,
+  endProcess,
+  leftovers,
+  readTree,
+  recoverHome,
+  startHome,
+  type Tree,
+} from '../support/engine-run.js';
 import { MemoryFiles } from '../support/memory-files.js';
 import { type LostState, statesAfterPowerLoss } from '../support/power-loss.js';
 import {
@@ -41,8 +49,10 @@ async function recoverFrom(home: SmallHome, state: LostState, files: MemoryFiles
   const left = leftovers(files, STATE);
   if (left.length > 0) problems.push(`left over: ${left.join(', ')}`);
   const next = await startHome(files, HOME, home.config, home.policy);
-  if (next.kind !== 'ended') problems.push(`the next start fails: ${next.kind === 'refused' ? next.error.message : 'crash'}`);
-  else if (differences(sides.after, readTree(files, HOME)).length > 0) problems.push('the next start does not reach after');
+  if (next.kind !== 'ended')
+    problems.push(`the next start fails: ${next.kind === 'refused' ? next.error.message : 'crash'}`);
+  else if (differences(sides.after, readTree(files, HOME)).length > 0)
+    problems.push('the next start does not reach after');
   return problems;
 }
 
@@ -51,7 +61,11 @@ function evenly<T>(all: readonly T[], most: number): readonly T[] {
   return Array.from({ length: most }, (_, index) => all[Math.floor((index * all.length) / most)] as T);
 }
 
-async function cutPower(home: SmallHome, strictRename: boolean, most: number): Promise<{ bad: string[]; tried: number }> {
+async function cutPower(
+  home: SmallHome,
+  strictRename: boolean,
+  most: number,
+): Promise<{ bad: string[]; tried: number }> {
   const files = home.files.clone({ strictRename });
   const before = readTree(files, HOME);
   files.startRecording();
