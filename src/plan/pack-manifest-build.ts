@@ -456,15 +456,15 @@ function readActionBody(context: Context, field: Field): Action {
     case 'unzip':
       return { kind, archive: text(need(field, 'archive')), into: text(need(field, 'into')) };
     case 'editXml':
-      return { kind, file: file(), edits: edits<XmlEdit>(field) };
+      return { kind, file: file(), edits: edits(field) as readonly XmlEdit[] };
     case 'editProperties':
-      return { kind, file: file(), edits: edits<PropertiesEdit>(field) };
+      return { kind, file: file(), edits: edits(field) as readonly PropertiesEdit[] };
     case 'editIni':
       return { kind, file: file(), edits: iniEdits(field) };
     case 'editJson':
-      return { kind, file: file(), edits: edits<JsonEdit>(field) };
+      return { kind, file: file(), edits: edits(field) as readonly JsonEdit[] };
     case 'editYaml':
-      return { kind, file: file(), edits: edits<YamlEdit>(field) };
+      return { kind, file: file(), edits: edits(field) as readonly YamlEdit[] };
     case 'run':
       return runAction(context, field);
     case 'stopService':
@@ -560,8 +560,8 @@ function forEachAction(context: Context, field: Field): ForEachAction {
 }
 
 /** Edits are handed on as they are written: the schema has the shapes of the edits' own types. */
-function edits<E>(field: Field): readonly E[] {
-  return items(field, 'edits').map((each) => objectOf(each) as E);
+function edits(field: Field): readonly object[] {
+  return items(field, 'edits').map(objectOf);
 }
 
 function iniEdits(field: Field): readonly IniEdit[] {

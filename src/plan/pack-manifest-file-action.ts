@@ -14,7 +14,7 @@ export function resolveFileAction(action: FileAction): ResolvedFileAction {
   const path = homePath(action.path);
   if (path === undefined) return wrong('/path', action.path, HOME_PATH_EXPECTED);
   const { type } = action;
-  const before = 'before' in action && action.before !== undefined ? { before: action.before } : {};
+  const before = action.kind === 'create' || action.before === undefined ? {} : { before: action.before };
   switch (action.kind) {
     case 'delete':
       return { kind: 'operation', operation: { kind: 'delete', type, path, ...before } };

@@ -83,14 +83,14 @@ export function interpolateAction<A extends Action>(action: A, values: SharedVal
 
 /** The action with each interpolated text replaced by what `map` gives for it; `field` is a JSON pointer inside the action. */
 export function mapActionTexts<A extends Action>(action: A, map: (text: string, field: string) => string): A {
-  const entries = Object.entries(action).map(([key, value]) => {
+  const entries = Object.entries(action).map(([key, value]: [string, unknown]): [string, unknown] => {
     if (LITERAL_FIELDS.has(key)) return [key, value];
-    if (key === 'edits' && Array.isArray(value))
-      return [key, value.map((edit: object, index) => mapEdit(edit, `/edits/${index}`, map))];
+    if (key === 'edits' && 'edits' in action)
+      return [key, action.edits.map((edit, index) => mapEdit(edit, `/edits/${index}`, map))];
     return [key, mapTexts(value, `/${key}`, map)];
   });
   // Only texts are replaced by texts, so the shape is the same.
-  return Object.fromEntries(entries) as A;
+  return Object.fromEntries(entries) as unknown as A;
 }
 
 /** `op` and `position` are words of ours in an edit, but may be keys in the value that it sets. */

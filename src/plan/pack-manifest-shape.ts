@@ -1,7 +1,8 @@
 // The shape of a manifest, checked by ajv against schemas/patch.schema.json; each of ajv's errors is turned into the field, what
 // it holds, and what is expected. This module and ajv are loaded only when a manifest is read.
 
-import type { AnySchemaObject, ErrorObject, ValidateFunction } from 'ajv';
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import schema from '../../schemas/patch.schema.json' with { type: 'json' };
 import { nearest } from '../config.js';
 import {
   FAULT_LIMIT,
@@ -14,28 +15,27 @@ import {
 
 type Schema = { readonly [key: string]: unknown };
 
-interface Checker {
-  readonly validate: ValidateFunction;
-  readonly schema: AnySchemaObject;
-}
+let compiled: ValidateFunction | undefined;
 
-let checker: Promise<Checker> | undefined;
-
-async function loadChecker(): Promise<Checker> {
-  const [{ Ajv }, { default: schema }] = await Promise.all([
-    import('ajv'),
-    import('../../schemas/patch.schema.json', { with: { type: 'json' } }),
-  ]);
-  const ajv = new Ajv({ allErrors: true, verbose: true, discriminator: true, allowUnionTypes: true });
+function compileSchema(): ValidateFunction {
+  const ajv = new Ajv({
+    allErrors: true,
+    verbose: true,
+    discriminator: true,
+    allowUnionTypes: true,
+    // The schema is ours and a test checks it; compiling must not cost a start more than it has to.
+    validateSchema: false,
+    code: { optimize: false },
+  });
   // VS Code's name for what a pattern expects, in words.
   ajv.addVocabulary(['patternErrorMessage']);
-  return { validate: ajv.compile(schema), schema };
+  return ajv.compile(schema);
 }
 
 /** What is wrong with the shape, at most `FAULT_LIMIT` faults; empty where nothing is. */
-export async function findShapeFaults(json: StrictJson): Promise<TextFault[]> {
-  checker ??= loadChecker();
-  const { validate, schema } = await checker;
+export function findShapeFaults(json: StrictJson): TextFault[] {
+  compiled ??= compileSchema();
+  const validate = compiled;
   if (validate(json.value)) return [];
   const faults = new Map<string, TextFault>();
   for (const error of validate.errors ?? []) {
@@ -144,7 +144,9 @@ function expectationOf(keyword: string, value: unknown, parent: Schema): string 
     case 'type':
       return typesOf(value) ?? 'a value';
     case 'pattern':
-      return String(parent['patternErrorMessage'] ?? `a text that matches ${String(value)}`);
+      return typeof parent['patternErrorMessage'] === 'string'
+        ? parent['patternErrorMessage']
+        : `a text that matches ${String(value)}`;
     case 'enum':
       return `one of ${(Array.isArray(value) ? value : []).map(show).join(', ')}`;
     case 'const':
@@ -180,6 +182,6 @@ function show(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null)
     return Object.keys(value).length === 0 ? 'an empty object' : 'an object';
-  const text = JSON.stringify(value) ?? 'nothing';
+  const text = value === undefined ? 'nothing' : JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 80)}… (${text.length} characters)` : text;
 }

@@ -288,7 +288,7 @@ export async function parsePackManifest(text: string, sourceName: string): Promi
   const read = readStrictJson(text);
   if (read.kind === 'invalid') return { kind: 'invalid', errors: toErrors(read.faults, sourceName) };
   const { findShapeFaults } = await import('./pack-manifest-shape.js');
-  const shapeFaults = await findShapeFaults(read);
+  const shapeFaults = findShapeFaults(read);
   if (shapeFaults.length > 0) return { kind: 'invalid', errors: toErrors(shapeFaults, sourceName) };
   const { buildPackManifest } = await import('./pack-manifest-build.js');
   const built = buildPackManifest(read);

@@ -39,7 +39,7 @@ describe('docs/patch-json.md', () => {
 
   it('names every field, and every kind and operation', () => {
     for (const key of Object.keys(SCHEMA.properties))
-      expect(PATCH_DOC, key).toContain(`${key.startsWith('$') ? `"${key}"` : `\`${key}\``}`);
+      expect(PATCH_DOC, key).toContain(key.startsWith('$') ? `"${key}"` : `\`${key}\``);
     for (const [name, { properties = {} }] of Object.entries(SCHEMA.definitions)) {
       const tag = (properties['kind'] ?? properties['op']) as
         | { readonly const?: string; readonly enum?: readonly string[] }

@@ -900,7 +900,7 @@ describe('errors', () => {
     const nest = (depth: number): object => (depth === 0 ? RUN : { kind: 'list', actions: [nest(depth - 1)] });
     expect(await errorsOf(act(nest(ACTION_DEPTH)))).toEqual([]);
     expect(await errorsOf(act(nest(ACTION_DEPTH + 1)))).toMatchObject([
-      { expected: expect.stringContaining('levels of lists') },
+      { expected: expect.stringContaining('levels of lists') as string },
     ]);
   });
 
@@ -962,7 +962,7 @@ describe('strict JSON', () => {
     ]);
     const deep = (levels: number) => `{"a": ${'['.repeat(levels)}${']'.repeat(levels)}}`;
     expect(await errorsOf(deep(MANIFEST_DEPTH))).toMatchObject([
-      { expected: expect.stringContaining('levels of objects and lists') },
+      { expected: expect.stringContaining('levels of objects and lists') as string },
     ]);
     for (const hostile of ['[', '{"a":', '[},', '[}[', '{],"a":', '}[']) {
       const errors = await errorsOf(hostile.repeat(Math.floor(MANIFEST_LIMIT_BYTES / hostile.length)));
@@ -1211,7 +1211,8 @@ describe('broken on purpose', () => {
     const replace = (value: unknown, path: readonly (string | number)[], by: unknown): unknown => {
       const [first, ...rest] = path;
       if (first === undefined) return by;
-      if (Array.isArray(value)) return value.map((item, index) => (index === first ? replace(item, rest, by) : item));
+      if (Array.isArray(value))
+        return (value as unknown[]).map((item, index) => (index === first ? replace(item, rest, by) : item));
       return Object.fromEntries(
         Object.entries(value as object).map(([key, item]) => [key, key === first ? replace(item, rest, by) : item]),
       );
