@@ -20,7 +20,7 @@ import * as esbuild from 'esbuild';
 import { DIST, digestInputs, isBuilt, makeStamp, ROOT } from './build-stamp.mjs';
 
 /** Whether an entry point that is not written yet is passed over with a notice. */
-const PASS_OVER_MISSING_ENTRIES = true;
+const PASS_OVER_MISSING_ENTRIES = false;
 
 /** Output name → source. */
 const ENTRIES = {

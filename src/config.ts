@@ -167,14 +167,15 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
       throw new PatchError(
         'CONFIG_INVALID',
         `environment: ${name} is no setting of prepatch; the nearest is ${nearest(name, [...known.keys()])}`,
+        { path: name },
       );
     }
   }
   return { name: 'environment', values };
 }
 
-/** Names with our prefix that are no settings: read by launchers and tests. */
-const OTHER_ENVIRONMENT: ReadonlySet<string> = new Set(['PREPATCH_NODE', 'PREPATCH_DEBUG']);
+/** Names with our prefix that are no settings: read by launchers, or left by the hook for the server's children. */
+const OTHER_ENVIRONMENT: ReadonlySet<string> = new Set(['PREPATCH_NODE', 'PREPATCH_BOOTED', 'PREPATCH_GUARD']);
 
 /** Merges layers, the later over the earlier. @throws PatchError CONFIG_INVALID naming the layer, the key and what is expected */
 export function resolveConfig(layers: readonly ConfigLayer[]): ResolvedConfig {

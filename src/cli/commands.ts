@@ -5,7 +5,6 @@ export interface OptionSpec {
   readonly describe: string;
   readonly multiple?: boolean;
   readonly choices?: readonly string[];
-  readonly short?: string;
 }
 
 export interface CommandSpec {
@@ -15,6 +14,8 @@ export interface CommandSpec {
   readonly describe: string;
   readonly example: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
+  /** Whether a run of it is one for the logs. */
+  readonly isLogged: boolean;
 }
 
 /** Options that every command takes. */
@@ -38,6 +39,7 @@ const POLICY: OptionSpec = {
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'boot',
+    isLogged: true,
     positional: '[server..]',
     describe: 'recover, apply or revert, verify, then start the server',
     example: 'prepatch boot --home /opt/server -- /opt/server/bin/server.sh',
@@ -45,24 +47,28 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'apply',
+    isLogged: true,
     describe: 'the same work without a server, with the true exit code',
     example: 'prepatch apply --home /opt/server',
     options: { policy: POLICY, wait: WAIT },
   },
   {
     name: 'plan',
+    isLogged: false,
     describe: 'what a start would do, and why',
     example: 'prepatch plan --home /opt/server --json',
     options: { 'exit-code': { type: 'boolean', describe: 'exit with 10 where a start would change something' } },
   },
   {
     name: 'status',
+    isLogged: false,
     describe: 'what is applied, what is pending, in which state the home is',
     example: 'prepatch status --home /opt/server',
     options: {},
   },
   {
     name: 'verify',
+    isLogged: true,
     describe: 'compare every path with what it should be',
     example: 'prepatch verify --deep --home /opt/server',
     options: {
@@ -73,12 +79,14 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'recover',
+    isLogged: true,
     describe: 'finish or undo an interrupted transaction, nothing else',
     example: 'prepatch recover --home /opt/server',
     options: { wait: WAIT },
   },
   {
     name: 'history',
+    isLogged: false,
     positional: '[id]',
     describe: 'every transaction: when, why, by whom, what changed',
     example: 'prepatch history 20261121',
@@ -86,12 +94,14 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'rebase',
+    isLogged: true,
     describe: 'take the plugins that no pack covers, as they are now, for the base',
     example: 'prepatch rebase --home /opt/server',
     options: { wait: WAIT },
   },
   {
     name: 'config',
+    isLogged: false,
     describe: 'the effective settings, and where each comes from',
     example: 'prepatch config --home /opt/server',
     options: {},

@@ -1,20 +1,21 @@
-// Runs a request over its homes: one after the other or, where there are several, side by side; one that fails leaves the
-// others alone. The exit code is the worst of them.
+// Runs a request over its homes; where there are several, side by side, and one that fails leaves the others alone. The exit
+// code is the worst of them. The server is started only where every home allows it.
 
-import { join } from 'node:path';
-import { type Config, type ConfigLayer, readEnvironment, type ResolvedConfig, resolveConfig } from '../config.js';
-import { ExitCode, PatchError } from '../error.js';
-import type { EventSink } from '../event.js';
+import { errnoOf, ExitCode, PatchError } from '../error.js';
 import { findHome } from '../home/find-home.js';
-import { Patcher } from '../patcher.js';
+import { readSettings } from '../daemon/read-settings.js';
+import { StampCandidate } from '../daemon/stamp.js';
+import { useHome } from '../daemon/use-home.js';
+import { colorStyle, plainStyle, type Style } from '../report/style.js';
 import type { Files } from '../system/files.js';
 import { RealFiles } from '../system/real-files.js';
-import { WorkerBulk } from '../system/worker-bulk.js';
-import { toRunError } from '../transaction/failure.js';
+import { lookAtTerminal, writeStandard } from '../system/standard-stream.js';
 import type { Request } from './arguments.js';
-import { openLog, type PatchLog } from './patch-log.js';
-import { renderHuman } from './render.js';
+import { describeFailure, explainFailure } from './failure-text.js';
+import { ProgressLine } from './progress-line.js';
+import { runUseCase } from './use-cases.js';
 
+/** What one home came to: the document for programs, the text for people. */
 interface Outcome {
   readonly home: string;
   readonly exitCode: number;
@@ -22,21 +23,27 @@ interface Outcome {
   readonly text: string;
 }
 
+interface Surroundings {
+  readonly files: Files;
+  readonly request: Request;
+  readonly style: Style;
+  readonly isOnly: boolean;
+  readonly watchesProgress: boolean;
+}
+
 export async function runRequest(request: Request): Promise<number> {
-  const files = new RealFiles();
   const given = request.options['home'];
   const homes = Array.isArray(given) ? (given as readonly string[]) : [undefined];
-  const outcomes = await Promise.all(homes.map((home) => runHome(files, request, home)));
-  const json = request.options['json'] === true;
-  if (json) {
-    const documents = outcomes.map((outcome) => outcome.document);
-    process.stdout.write(`${JSON.stringify(documents.length === 1 ? documents[0] : documents, null, 2)}\n`);
-  } else {
-    for (const outcome of outcomes) {
-      const text = outcomes.length > 1 ? outcome.text.replace(/^/gm, `${outcome.home}: `) : outcome.text;
-      if (text !== '') process.stdout.write(`${text}\n`);
-    }
-  }
+  const isJson = request.options['json'] === true;
+  const surroundings: Surroundings = {
+    files: new RealFiles(),
+    request,
+    style: !isJson && lookAtTerminal('out').hasColors ? colorStyle : plainStyle,
+    isOnly: homes.length === 1,
+    watchesProgress: homes.length === 1 && lookAtTerminal('error').isTerminal,
+  };
+  const outcomes = await Promise.all(homes.map((home) => runHome(surroundings, home)));
+  writeStandard('out', isJson ? toJson(outcomes) : toText(outcomes));
   const exitCode = Math.max(...outcomes.map((outcome) => outcome.exitCode));
   if (request.command.name === 'boot' && exitCode === ExitCode.done && request.words.length > 0) {
     const { becomeServer } = await import('../daemon/become-server.js');
@@ -45,123 +52,80 @@ export async function runRequest(request: Request): Promise<number> {
   return exitCode;
 }
 
-async function runHome(files: Files, request: Request, given: string | undefined): Promise<Outcome> {
+function toJson(outcomes: readonly Outcome[]): string {
+  const documents = outcomes.map((outcome) => outcome.document);
+  return `${JSON.stringify(documents.length === 1 ? documents[0] : documents, null, 2)}\n`;
+}
+
+function toText(outcomes: readonly Outcome[]): string {
+  const said = outcomes.filter((outcome) => outcome.text !== '');
+  return said
+    .map(({ home, text }) => (outcomes.length > 1 ? `${text.replace(/^/gm, () => `${home}: `)}\n` : `${text}\n`))
+    .join('');
+}
+
+async function runHome(surroundings: Surroundings, given: string | undefined): Promise<Outcome> {
+  const { files, isOnly } = surroundings;
   let home = given ?? '';
   try {
     home = findHome(files, { given, carbonHome: process.env['CARBON_HOME'], currentFolder: process.cwd() });
-    const resolved = await readSettings(files, request, home);
-    return await withPatcher(files, request, home, resolved);
-  } catch (caught) {
-    const error = toRunError(caught, home);
-    process.stderr.write(`prepatch: ${error.message}\n  ${error.hint}\n`);
-    const failure = {
-      code: error.code,
-      message: error.message,
-      hint: error.hint,
-      path: error.path ?? null,
-      exitCode: error.exitCode,
-    };
-    return { home, exitCode: error.exitCode, document: { home, error: failure }, text: '' };
+    return await runIn(surroundings, home);
+  } catch (error) {
+    const failure = toFailure(error, home);
+    writeStandard('error', explainFailure(failure, isOnly ? undefined : home));
+    const document = { home: home === '' ? null : home, error: describeFailure(failure) };
+    return { home, exitCode: failure.exitCode, document, text: '' };
   }
 }
 
-async function readSettings(files: Files, request: Request, home: string): Promise<ResolvedConfig> {
-  const layers: ConfigLayer[] = [];
-  const path = join(home, 'prepatch.yaml');
-  if (files.stat(path) !== undefined) {
-    const { readConfigFile } = await import('./config-file.js');
-    layers.push(readConfigFile(files, path));
+async function runIn(surroundings: Surroundings, home: string): Promise<Outcome> {
+  const { files, request, style, isOnly, watchesProgress } = surroundings;
+  const stamp = StampCandidate.open(files, home, process.env['PREPATCH_GUARD'], Date.now);
+  const resolved = await readSettings(files, home, {
+    environment: process.env,
+    given: { name: 'command line', values: settingsOf(request) },
+  });
+  const progress = watchesProgress ? new ProgressLine() : undefined;
+  const prefix = isOnly ? 'prepatch' : `prepatch: ${home}`;
+  try {
+    const result = await useHome(
+      {
+        files,
+        home,
+        config: resolved.config,
+        isLogged: request.command.isLogged,
+        listen: progress?.show,
+        complain: (message) => writeStandard('error', `${prefix}: ${message}\n`),
+      },
+      (patcher) => runUseCase({ patcher, request, resolved, style, stamp }),
+    );
+    return { home, ...result };
+  } finally {
+    progress?.clear();
   }
-  layers.push(readEnvironment(process.env));
-  layers.push({ name: 'command line', values: optionValues(request) });
-  return resolveConfig(layers);
 }
 
-function optionValues(request: Request): Record<string, unknown> {
+/** An error of the file system that nobody expected here is still one of the home, not a defect. */
+function toFailure(error: unknown, home: string): PatchError {
+  if (error instanceof PatchError) return error;
+  const errno = errnoOf(error);
+  if (errno === undefined) throw error;
+  const path = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : home;
+  return new PatchError('UNREADABLE', `${path} cannot be read (${errno})`, { path, cause: error });
+}
+
+/** Options that are settings, and `--set KEY=VALUE`. @throws PatchError BAD_USAGE */
+function settingsOf(request: Request): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const pair of (request.options['set'] as readonly string[] | undefined) ?? []) {
     const equals = pair.indexOf('=');
-    if (equals < 1) throw new PatchError('BAD_USAGE', `--set ${pair}: expected KEY=VALUE`);
+    if (equals < 1)
+      throw new PatchError('BAD_USAGE', `--set ${pair}: expected KEY=VALUE`, {
+        hint: 'prepatch config lists the keys.',
+      });
     values[pair.slice(0, equals)] = pair.slice(equals + 1);
   }
   if (request.options['policy'] !== undefined) values['policy'] = request.options['policy'];
   if (request.options['wait'] !== undefined) values['waitSeconds'] = request.options['wait'];
   return values;
-}
-
-async function withPatcher(files: Files, request: Request, home: string, resolved: ResolvedConfig): Promise<Outcome> {
-  const { config } = resolved;
-  if (request.command.name === 'config') {
-    return {
-      home,
-      exitCode: ExitCode.done,
-      document: { home, settings: resolved.sources },
-      text: renderHuman('config', resolved.sources),
-    };
-  }
-  const bulk = new WorkerBulk(files);
-  let log: PatchLog | undefined;
-  const emit: EventSink = (event) => log?.write(event);
-  const patcher = new Patcher(home, config, { files, bulk, emit, now: Date.now });
-  const writes = ['boot', 'apply', 'recover', 'verify', 'rebase'].includes(request.command.name);
-  if (writes) log = openLog(files, patcher.layout);
-  try {
-    const { exitCode, document } = await runUseCase(patcher, request, config);
-    return {
-      home,
-      exitCode,
-      document,
-      text: request.options['json'] === true ? '' : renderHuman(request.command.name, document),
-    };
-  } finally {
-    await log?.close();
-    await bulk.close();
-  }
-}
-
-async function runUseCase(
-  patcher: Patcher,
-  request: Request,
-  config: Config,
-): Promise<{ exitCode: number; document: unknown }> {
-  const waitMs = config.waitSeconds * 1000;
-  switch (request.command.name) {
-    case 'boot': {
-      const result = await patcher.start(config.policy, 'start', waitMs);
-      return { exitCode: ExitCode.done, document: result };
-    }
-    case 'apply': {
-      const result = await patcher.start(config.policy, 'apply', waitMs);
-      return { exitCode: result.failure?.exitCode ?? ExitCode.done, document: result };
-    }
-    case 'plan': {
-      const plan = await patcher.plan();
-      const refused = plan.problems.some((problem) => problem.severity === 'error');
-      const exitCode =
-        request.options['exit-code'] === true && plan.operations > 0
-          ? ExitCode.changesPlanned
-          : refused
-            ? ExitCode.refused
-            : ExitCode.done;
-      return { exitCode, document: plan };
-    }
-    case 'status':
-      return { exitCode: ExitCode.done, document: await patcher.status() };
-    case 'verify': {
-      const result = await patcher.verify({
-        deep: request.options['deep'] === true,
-        repair: request.options['repair'] === true,
-        waitMs,
-      });
-      return { exitCode: result.ok ? ExitCode.done : ExitCode.refused, document: result };
-    }
-    case 'recover':
-      return { exitCode: ExitCode.done, document: await patcher.recover(waitMs) };
-    case 'history':
-      return { exitCode: ExitCode.done, document: patcher.history(request.words[0]) };
-    case 'rebase':
-      return { exitCode: ExitCode.done, document: await patcher.rebase(waitMs) };
-    default:
-      throw new PatchError('BAD_USAGE', `unknown command ${request.command.name}`);
-  }
 }

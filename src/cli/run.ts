@@ -1,24 +1,34 @@
-// Runs one request: settings, homes, the use case, its report. Nothing is printed on standard output with --json but one
-// document; everything for people who watch goes to standard error or the log files.
+// Runs one command line: request, homes, the use case, its report. With --json, standard output has one document and nothing
+// else; everything for people who watch goes to standard error or the log files.
 
-import { PatchError } from '../error.js';
-import { parseQuickly, type Request } from './arguments.js';
+import { ExitCode, PatchError } from '../error.js';
+import { writeStandard } from '../system/standard-stream.js';
+import { parseArguments } from './arguments.js';
+import { describeFailure, explainFailure } from './failure-text.js';
+import { runRequest } from './run-request.js';
 
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   try {
-    const request = parseQuickly(args) ?? (await explain(args));
-    if (typeof request === 'number') return request;
-    const { runRequest } = await import('./run-request.js');
-    return await runRequest(request);
+    const request = parseArguments(args);
+    if (request !== undefined) return await runRequest(request);
+    const { answerWithYargs } = await import('./yargs.js');
+    return await answerWithYargs(args);
   } catch (error) {
-    if (!(error instanceof PatchError)) throw error;
-    process.stderr.write(`prepatch: ${error.message}\n  ${error.hint}\n`);
+    if (!(error instanceof PatchError)) return explainDefect(error);
+    writeStandard('error', explainFailure(error));
+    if (asksForJson(args)) writeStandard('out', `${JSON.stringify({ error: describeFailure(error) }, null, 2)}\n`);
     return error.exitCode;
   }
 }
 
-/** Help, version, completion, or what is wrong with the arguments; a request where yargs understood them after all. */
-async function explain(args: readonly string[]): Promise<number | Request> {
-  const { parseWithYargs } = await import('./yargs.js');
-  return parseWithYargs(args);
+function asksForJson(args: readonly string[]): boolean {
+  const separator = args.indexOf('--');
+  return (separator < 0 ? args : args.slice(0, separator)).includes('--json');
+}
+
+/** Nothing is known of the home then, so the code is the one that asks for attention, and no server starts. */
+function explainDefect(error: unknown): number {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  writeStandard('error', `prepatch: this is a defect of prepatch; prepatch status says how the home is\n${text}\n`);
+  return ExitCode.attention;
 }

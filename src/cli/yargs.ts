@@ -1,24 +1,27 @@
-// The same commands through yargs: help with examples, completion, and precise complaints. Loaded only where it is needed.
+// Help with examples, the version and shell completion, by yargs, from the same table of commands. Loaded only for these.
 
 import yargs from 'yargs';
 import { ExitCode } from '../error.js';
-import type { Request } from './arguments.js';
 import { COMMANDS, COMMON_OPTIONS, type OptionSpec } from './commands.js';
 import { VERSION } from './version.js';
 
-export async function parseWithYargs(args: readonly string[]): Promise<number | Request> {
-  let request: Request | undefined;
+const WIDEST_COLUMNS = 110;
+const USUAL_COLUMNS = 100;
+
+/** Prints what was asked for on standard output; returns the exit code. */
+export async function answerWithYargs(args: readonly string[]): Promise<number> {
   let wrong: string | undefined;
-  let parser = yargs([...args])
+  // `prepatch help plan` is what people also type.
+  const asked = args[0] === 'help' ? [...args.slice(1), '--help'] : [...args];
+  let parser = yargs(asked)
     .scriptName('prepatch')
     .usage('$0 COMMAND\n\nPatches and service packs for plugin servers, applied at server start as one transaction.')
     .version(VERSION)
-    .strict()
-    .demandCommand(1, 'Name a command.')
-    .recommendCommands()
+    .help()
+    .alias('help', 'h')
     .completion('completion', 'print a completion script for the shell')
     .parserConfiguration({ 'populate--': true, 'camel-case-expansion': false })
-    .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .wrap(Math.min(WIDEST_COLUMNS, process.stdout.columns ?? USUAL_COLUMNS))
     .epilogue(
       'Exit codes: 0 done · 1 undone, as before · 2 wrong usage · 3 refused · 4 needs attention · 5 another run\nEach command explains itself: prepatch COMMAND --help',
     )
@@ -31,33 +34,18 @@ export async function parseWithYargs(args: readonly string[]): Promise<number | 
       command.positional === undefined ? command.name : `${command.name} ${command.positional}`,
       command.describe,
       (builder) => {
-        let built = builder.example(command.example, command.describe);
+        let built = builder.example(command.example, '');
         for (const [name, spec] of Object.entries({ ...COMMON_OPTIONS, ...command.options }))
           built = built.option(name, toYargs(spec));
         return built;
       },
-      (argv) => {
-        const options: Record<string, string | boolean | number | readonly string[]> = {};
-        for (const name of Object.keys({ ...COMMON_OPTIONS, ...command.options })) {
-          const value = (argv as Record<string, unknown>)[name];
-          if (value !== undefined) options[name] = value as string;
-        }
-        const record = argv as Record<string, unknown>;
-        const words = [record['id'], record['server'], record['--']]
-          .flat()
-          .filter((word): word is string => typeof word === 'string');
-        request = { command, options, words };
-      },
+      () => undefined,
     );
   }
   await parser.parseAsync();
-  if (wrong !== undefined) {
-    process.stderr.write(
-      `prepatch: ${wrong}\n  See prepatch ${COMMANDS.some((one) => one.name === args[0]) ? `${args[0]} ` : ''}--help.\n`,
-    );
-    return ExitCode.usage;
-  }
-  return request ?? ExitCode.done;
+  if (wrong === undefined) return ExitCode.done;
+  process.stderr.write(`prepatch: ${wrong}\n  See prepatch --help.\n`);
+  return ExitCode.usage;
 }
 
 function toYargs(spec: OptionSpec) {
@@ -66,6 +54,5 @@ function toYargs(spec: OptionSpec) {
     type: spec.type,
     ...(spec.multiple === true ? { array: true, nargs: 1 } : {}),
     ...(spec.choices === undefined ? {} : { choices: spec.choices }),
-    ...(spec.type === 'string' || spec.type === 'number' ? { requiresArg: true } : {}),
   };
 }

@@ -3,7 +3,7 @@
 
 import { spawnServer } from '../system/spawn-server.js';
 
-/** Returns the exit status that prepatch is to have. */
+/** The exit status that prepatch is to have. @throws PatchError BAD_USAGE where the server cannot be started */
 export async function becomeServer(words: readonly string[]): Promise<number> {
   return spawnServer(words);
 }

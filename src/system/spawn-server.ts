@@ -1,25 +1,43 @@
-// Starts a server in place of this process, or as its child.
+// Starts a server in place of this process where Node and the program allow it, else as its child, and passes signals and the
+// exit status on.
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { accessSync, closeSync, constants as fileConstants, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { isatty } from 'node:tty';
 import { PatchError } from '../error.js';
 
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+/** A terminal sends these to every process in the foreground; passed on too, the server would get them twice. */
+const OF_TERMINAL: ReadonlySet<string> = new Set(['SIGINT', 'SIGQUIT']);
+const HEAD_BYTES = 256;
+const STANDARD_INPUT = 0;
 
-/** The server's exit status; 128 + N where signal N ended it. Does not return where the process could be replaced. */
+type Execve = (file: string, args: readonly string[], environment: NodeJS.ProcessEnv) => never;
+
+/**
+ * The server's exit status; 128 + N where signal N ended it. Does not return where the process could be replaced.
+ * @throws PatchError BAD_USAGE where the server cannot be started
+ */
 export async function spawnServer(words: readonly string[]): Promise<number> {
   const [program, ...args] = words;
   if (program === undefined) throw new PatchError('BAD_USAGE', 'no server was named after --');
-  const execve = (process as { execve?: (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never })
-    .execve;
-  const path = findProgram(program);
-  if (execve !== undefined && path !== undefined) execve.call(process, path, [program, ...args], process.env);
+  const { execve } = process as { execve?: Execve };
+  const path = findProgram(program, process.env['PATH'] ?? '');
+  if (execve !== undefined && path !== undefined && canReplace(path))
+    execve.call(process, path, [program, ...args], process.env);
+  return runChild(program, args);
+}
+
+function runChild(program: string, args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: 'inherit' });
+    const fromTerminal = isatty(STANDARD_INPUT);
     const listeners = PASSED_ON.map((signal) => {
-      const pass = () => child.kill(signal);
+      const pass = () => {
+        if (!(fromTerminal && OF_TERMINAL.has(signal))) child.kill(signal);
+      };
       process.on(signal, pass);
       return { signal, pass };
     });
@@ -31,6 +49,7 @@ export async function spawnServer(words: readonly string[]): Promise<number> {
       reject(
         new PatchError('BAD_USAGE', `the server ${program} cannot be started: ${error.message}`, {
           path: program,
+          hint: 'Name a program that can be run after --; the home is ready for it.',
           cause: error,
         }),
       );
@@ -42,10 +61,41 @@ export async function spawnServer(words: readonly string[]): Promise<number> {
   });
 }
 
-function findProgram(program: string): string | undefined {
-  if (program.includes('/')) return program;
-  return (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, program))
-    .find((path) => existsSync(path));
+/** As a shell finds it: a name with `/` as it is, else the first executable file of the PATH. */
+export function findProgram(program: string, searchPath: string): string | undefined {
+  const candidates = program.includes('/')
+    ? [program]
+    : searchPath.split(delimiter).map((folder) => join(folder === '' ? '.' : folder, program));
+  return candidates.find(isExecutableFile);
+}
+
+function isExecutableFile(path: string): boolean {
+  try {
+    accessSync(path, fileConstants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Where execve fails, Node aborts: only what the kernel certainly runs may take this process's place. */
+function canReplace(path: string): boolean {
+  const head = readHead(path);
+  if (head.subarray(0, 4).equals(Buffer.from('\x7fELF', 'latin1'))) return true;
+  const [, interpreter] = /^#![ \t]*([^ \t\n]+)[^\n]*\n/.exec(head.toString('latin1')) ?? [];
+  return interpreter !== undefined && existsSync(interpreter) && isExecutableFile(interpreter);
+}
+
+function readHead(path: string): Buffer {
+  try {
+    const descriptor = openSync(path, 'r');
+    try {
+      const head = Buffer.alloc(HEAD_BYTES);
+      return head.subarray(0, readSync(descriptor, head, 0, HEAD_BYTES, 0));
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return Buffer.alloc(0);
+  }
 }

@@ -1,0 +1,37 @@
+// `prepatch.yaml` of a home: a flat map of settings. Loaded only where there is such a file.
+
+import { parseDocument } from 'yaml';
+import type { ConfigLayer } from '../config.js';
+import { errnoOf, PatchError } from '../error.js';
+import type { Files } from '../system/files.js';
+
+const CONFIG_LIMIT_BYTES = 1024 * 1024;
+
+/** A link is followed: configuration is often mounted so. @throws PatchError CONFIG_INVALID with the line of what is wrong */
+export function readConfigFile(files: Files, path: string): ConfigLayer {
+  const text = readText(files, path);
+  const document = parseDocument(text, { uniqueKeys: true });
+  const [error] = document.errors;
+  if (error !== undefined)
+    throw new PatchError('CONFIG_INVALID', `${path}: ${error.message.split('\n')[0] ?? 'not YAML'}`, {
+      path,
+      cause: error,
+    });
+  const value: unknown = document.toJS({ maxAliasCount: 0 });
+  if (value === null || value === undefined) return { name: path, values: {} };
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new PatchError('CONFIG_INVALID', `${path}: expected settings, each as key: value`, { path });
+  return { name: path, values: value as Record<string, unknown> };
+}
+
+function readText(files: Files, path: string): string {
+  try {
+    return files.read(files.realPath(path), CONFIG_LIMIT_BYTES).toString('utf8');
+  } catch (error) {
+    if (error instanceof PatchError)
+      throw new PatchError('CONFIG_INVALID', error.message, { path, hint: error.hint, cause: error });
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw new PatchError('CONFIG_INVALID', `${path} cannot be read (${errno})`, { path, cause: error });
+  }
+}

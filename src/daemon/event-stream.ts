@@ -1,0 +1,65 @@
+// Events for those who iterate: each reader has a queue of its own, from when it began. Progress that nobody has read yet is
+// replaced by newer progress of the same step, so a slow reader holds no more than what happened.
+
+import type { EventSink, PatchEvent } from '../event.js';
+
+export class EventStream {
+  readonly #sinks = new Set<EventSink>();
+
+  readonly emit: EventSink = (event) => {
+    for (const sink of [...this.#sinks]) sink(event);
+  };
+
+  /** Calls a listener with each event from now on. Returns what ends that. */
+  on(listener: EventSink): () => void {
+    // A function of its own for each call, so that one listener can be there twice and leave once.
+    const sink: EventSink = (event) => listener(event);
+    this.#sinks.add(sink);
+    return () => {
+      this.#sinks.delete(sink);
+    };
+  }
+
+  /** Every event from now on, until the reader leaves the loop or the signal is given. */
+  read(signal?: AbortSignal): AsyncIterableIterator<PatchEvent> {
+    const queue: PatchEvent[] = [];
+    let wake: (() => void) | undefined;
+    let isOver = false;
+    const stop = this.on((event) => {
+      if (event.kind === 'progress' && isSameProgress(queue.at(-1), event)) queue.pop();
+      queue.push(event);
+      wake?.();
+    });
+    const end = () => {
+      isOver = true;
+      stop();
+      signal?.removeEventListener('abort', end);
+      wake?.();
+    };
+    if (signal?.aborted === true) end();
+    else signal?.addEventListener('abort', end);
+    const iterator: AsyncIterableIterator<PatchEvent> = {
+      [Symbol.asyncIterator]: () => iterator,
+      next: async () => {
+        for (;;) {
+          const value = queue.shift();
+          if (value !== undefined) return { value, done: false };
+          if (isOver) return { value: undefined, done: true };
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      },
+      return: async () => {
+        queue.length = 0;
+        end();
+        return { value: undefined, done: true };
+      },
+    };
+    return iterator;
+  }
+}
+
+function isSameProgress(last: PatchEvent | undefined, next: Extract<PatchEvent, { kind: 'progress' }>): boolean {
+  return last?.kind === 'progress' && last.phase === next.phase;
+}

@@ -1,0 +1,62 @@
+// `repository/logs/patch-status.html`: written whole and renamed into place at each step, and at most once a second between.
+// A page that cannot be written is said once and stops nothing.
+
+import { join } from 'node:path';
+import type { PatchEvent } from '../event.js';
+import type { Layout } from '../home/layout.js';
+import { advancePage, beginPage, endPage, type PageModel } from '../report/page-model.js';
+import { renderStatusPage } from '../report/status-page.js';
+import type { Files } from '../system/files.js';
+
+const PROGRESS_EVERY_MS = 1000;
+export const STATUS_PAGE = 'patch-status.html';
+
+export interface StatusPageDoors {
+  readonly files: Files;
+  readonly now: () => number;
+}
+
+export class StatusPageFile {
+  readonly #path: string;
+  readonly #doors: StatusPageDoors;
+  readonly #complain: (message: string) => void;
+  #page: PageModel;
+  #writtenMs = 0;
+  #hasWork = false;
+
+  constructor(layout: Layout, startedMs: number, doors: StatusPageDoors, complain: (message: string) => void) {
+    this.#path = join(layout.logs, STATUS_PAGE);
+    this.#doors = doors;
+    this.#complain = complain;
+    this.#page = beginPage(layout.home, startedMs);
+  }
+
+  advance(event: PatchEvent): void {
+    const nowMs = this.#doors.now();
+    this.#page = advancePage(this.#page, event, nowMs);
+    if (event.kind === 'plan' || (event.kind === 'phase' && event.phase === 'recover')) this.#hasWork = true;
+    const isStep = event.kind === 'phase' || event.kind === 'plan' || event.kind === 'transaction';
+    const isDue = event.kind === 'progress' && nowMs - this.#writtenMs >= PROGRESS_EVERY_MS;
+    if (this.#hasWork && (isStep || isDue)) this.#write(nowMs);
+  }
+
+  end(end: { readonly failed: boolean; readonly quarantined: readonly string[] }): void {
+    if (!this.#hasWork) return;
+    const nowMs = this.#doors.now();
+    this.#page = endPage(this.#page, end, nowMs);
+    this.#write(nowMs);
+  }
+
+  #write(nowMs: number): void {
+    const { files } = this.#doors;
+    const temporary = `${this.#path}.new`;
+    this.#writtenMs = nowMs;
+    try {
+      if (files.stat(temporary) !== undefined) files.unlink(temporary);
+      files.writeNew(temporary, renderStatusPage(this.#page), 0o644, 'unflushed');
+      files.rename(temporary, this.#path);
+    } catch (error) {
+      this.#complain(`${this.#path} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+// The logs of a run that works, through winston: a transport for patches.log, one for each level, one for the steps. Each
+// transport hands its line on before `write` returns, so that a kill right after loses none.
+
+import Transport from 'winston-transport';
+import type { LogLevel } from '../event.js';
+import { LOG_LEVELS, levelLog, STORY_LOG, stepLog } from '../report/log-route.js';
+import { formatLine, type TimedLine } from './home-log.js';
+
+export interface WorkLogger {
+  write(line: TimedLine): void;
+  close(): void;
+}
+
+/** Appends a line to a log, named relative to the logs folder. */
+export type AppendLine = (log: string, text: string) => void;
+
+/** What winston carries: the line beside the level by which it sorts. */
+interface Info {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly line: TimedLine;
+}
+
+export async function openWorkLogger(append: AppendLine): Promise<WorkLogger> {
+  const { default: winston } = await import('winston');
+  const transport = (level: LogLevel, logOf: (line: TimedLine) => string | undefined) =>
+    new AppendingTransport(level, (info) => {
+      const log = logOf(info.line);
+      if (log !== undefined) append(log, info.message);
+    });
+  const levels = Object.keys(LOG_LEVELS) as LogLevel[];
+  const logger = winston.createLogger({
+    levels: LOG_LEVELS,
+    level: 'info',
+    // The message has its shape already; winston's default would serialise it a second time.
+    format: winston.format((info) => info)(),
+    transports: [
+      transport('info', (line) => (line.isStory ? STORY_LOG : undefined)),
+      ...levels.map((level) => transport(level, () => levelLog(LOG_LEVELS[level]))),
+      transport('info', (line) => stepLog(line.step)),
+    ],
+  });
+  // The logger is a stream, and streams begin to flow in the next turn only; from then on they hand on at once.
+  await new Promise((resolve) => setImmediate(resolve));
+  return {
+    write: (line) => {
+      const info: Info = { level: line.level, message: formatLine(line), line };
+      logger.log(info);
+    },
+    close: () => {
+      logger.close();
+    },
+  };
+}
+
+class AppendingTransport extends Transport {
+  readonly #append: (info: Info) => void;
+
+  constructor(level: LogLevel, append: (info: Info) => void) {
+    super({ level });
+    this.#append = append;
+  }
+
+  override log(info: Info, next: () => void): void {
+    this.#append(info);
+    next();
+  }
+}
