@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Config, Policy } from './config.js';
 import { assert, type ErrorCode, errnoOf, ExitCode, PatchError } from './error.js';
 import type { EventSink, LogLevel, PatchEvent } from './event.js';
+import type { Finding } from './doctor.js';
 import { DigestCache } from './home/digest-cache.js';
 import { ABSENT, type Md5, type RootedPath } from './home/entry.js';
 import { detectLayout, hasCompanion } from './home/find-home.js';
@@ -118,7 +119,7 @@ export interface VerifyResult {
 
 export interface DoctorReport {
   readonly home: string;
-  readonly findings: readonly { readonly what: string; readonly path: string; readonly remedy: string }[];
+  readonly findings: readonly Finding[];
   readonly fixed: readonly string[];
 }
 
@@ -263,7 +264,7 @@ export class Patcher {
   async recover(waitMs: number): Promise<Recovery> {
     const { files } = this.#doors;
     if (!isInterrupted(files, this.#layout)) return { action: 'nothing', transaction: undefined };
-    return this.#withLock(waitMs, () => this.#recoverOrStop());
+    return this.#lockToRecover(waitMs, () => this.#recoverOrStop());
   }
 
   /**
@@ -330,6 +331,38 @@ export class Patcher {
       await this.#execute(plan, 'rebase', lock, look.inventory);
       for (const problem of changed) this.#log('info', `Taken for the base: ${problem.path ?? ''}`);
       return { transaction: this.#transaction ?? null, problems: changed };
+    });
+  }
+
+  /**
+   * Examines a home, whoever patched it before; `fix` rebuilds what can be proven. Reads every file.
+   * @throws PatchError LOCKED, ROLLBACK_FAILED; with `fix`, as `start` does
+   */
+  async doctor(options: { readonly fix: boolean; readonly waitMs: number }): Promise<DoctorReport> {
+    const { Doctor } = await import('./doctor.js');
+    const examine = () =>
+      new Doctor(this.#layout, this.#doors.files, {
+        look: async (record) => {
+          const { observation } = await this.#look([], true, record);
+          return { observation, plan: this.#plan(observation) };
+        },
+        isInterrupted: () => isInterrupted(this.#doors.files, this.#layout),
+      });
+    if (!options.fix) return { home: this.#layout.home, findings: await examine().findings(), fixed: [] };
+    return this.#withLock(options.waitMs, async (lock) => {
+      const fixed = await examine().repairState(this.#context(), this.#newTransaction());
+      const look = await this.#look([], true);
+      const plan = this.#plan(look.observation);
+      const edited = plan.problems.filter((problem) => problem.code === 'LEDGER_EDITED');
+      const others = plan.problems.filter(
+        (problem) => problem.severity === 'error' && problem.code !== 'LEDGER_EDITED',
+      );
+      if (edited.length > 0 && others.length === 0) {
+        await this.#execute(plan, 'doctor --fix', lock, look.inventory);
+        fixed.push(...edited.map((problem) => `${problem.path ?? ''} was written again from the record`));
+      }
+      for (const line of fixed) this.#log('warn', `doctor: ${line}`);
+      return { home: this.#layout.home, findings: await examine().findings(), fixed };
     });
   }
 
@@ -510,9 +543,9 @@ export class Patcher {
 
   // --- looking
 
-  async #look(excluded: readonly Exclusion[], deep: boolean): Promise<Look> {
+  async #look(excluded: readonly Exclusion[], deep: boolean, record: 'with' | 'without' = 'with'): Promise<Look> {
     const { files, bulk } = this.#doors;
-    const ledger = this.#readLedger();
+    const ledger = record === 'with' ? this.#readLedger() : undefined;
     const inventory = new Inventory(files, bulk, DigestCache.load(files, this.#layout.cache));
     const observation = await observe(files, this.#layout, inventory, {
       rules: this.#rules,
@@ -610,9 +643,22 @@ export class Patcher {
   }
 
   async #recoverLocked(waitMs: number): Promise<string | null> {
-    return this.#withLock(waitMs, async () =>
+    return this.#lockToRecover(waitMs, async () =>
       isInterrupted(this.#doors.files, this.#layout) ? this.#recoverNow() : null,
     );
+  }
+
+  /** A lock that cannot be had, other than because another run has it, leaves the home between two states too. */
+  async #lockToRecover<T>(waitMs: number, work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#withLock(waitMs, work);
+    } catch (error) {
+      if (!(error instanceof PatchError) || error.exitCode >= ExitCode.attention) throw error;
+      throw new PatchError('ROLLBACK_FAILED', `an interrupted transaction waits to be undone: ${error.message}`, {
+        path: error.path ?? this.#layout.home,
+        cause: error,
+      });
+    }
   }
 
   async #recoverNow(): Promise<string | null> {

@@ -5,14 +5,22 @@ import { join, relative, sep } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { Ledger } from '../plan/ledger.js';
 import type { BackupFile, Observation, SeenPlugin } from '../plan/observation.js';
-import { notice, type Problem } from '../problem.js';
+import { errorProblem, notice, type Problem } from '../problem.js';
 import type { Files, FileStat } from '../system/files.js';
 import { parseJars, parseNames } from './carbon-state.js';
 import { ABSENT, type FileEntry, type RootedPath, type Sha256 } from './entry.js';
 import type { Inventory, Wanted } from './inventory.js';
 import { absolute, BACKUP_PACK, display, type Layout, rooted, STATE_FOLDER } from './layout.js';
 import type { Pack } from './pack.js';
-import { type ListedPack, listPacks, listReadable, type PackRules, readAbsorbed, readPacks } from './packs.js';
+import {
+  type ListedPack,
+  listPacks,
+  listReadable,
+  packFolder,
+  type PackRules,
+  readAbsorbed,
+  readPacks,
+} from './packs.js';
 import { walkTree } from './tree.js';
 
 export interface Exclusion {
@@ -56,7 +64,7 @@ export async function observe(
     ...(listing.servicepack === undefined ? [] : [listing.servicepack]),
   ];
   const servicepack = candidates.filter((pack) => !isExcluded(pack)).at(-1);
-  const absorbs = absorbedBy(files, layout, servicepack);
+  const absorbs = absorbedBy(files, layout, servicepack, problems);
   warnOfAbsorbList(layout, servicepack, absorbs, listing.patches, problems);
   const patches = listing.patches.filter((pack) => !absorbs.includes(pack.name) && !isExcluded(pack));
   const listed = servicepack === undefined ? patches : [servicepack, ...patches];
@@ -110,12 +118,23 @@ export function stateRooted(layout: Layout, path: string): RootedPath {
   throw new PatchError('OUTSIDE_HOME', `${path} is not inside the home ${layout.home}`, { path });
 }
 
-function absorbedBy(files: Files, layout: Layout, servicepack: ListedPack | undefined): readonly string[] {
+function absorbedBy(
+  files: Files,
+  layout: Layout,
+  servicepack: ListedPack | undefined,
+  problems: Problem[],
+): readonly string[] {
   if (servicepack === undefined) return [];
   try {
     return readAbsorbed(files, layout, servicepack) ?? [];
-  } catch {
-    // The same error is a problem of the service pack when it is read.
+  } catch (error) {
+    // Without its list the patches that it absorbs would be applied over it.
+    problems.push(
+      errorProblem('UNREADABLE', `the list of ${servicepack.name} cannot be read: ${String(error)}`, {
+        pack: servicepack.name,
+        path: display(layout, absolute(layout, packFolder(servicepack))),
+      }),
+    );
     return [];
   }
 }

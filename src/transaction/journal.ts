@@ -103,10 +103,17 @@ export function parseJournal(text: string, path: string): Journal | undefined {
     if (record !== undefined) records.push(record);
     else if (isLast || isTorn(lines.slice(index))) break;
     else if (line === '') continue;
-    else if (!isTornBeforeUndoing(line, lines[index + 1]))
+    else if (!isTornBeforeUndoing(line, lines[index + 1], index + 2 === lines.length))
       throw damaged(path, `record ${index + 1} is not as it was written`);
   }
   return assemble(records, path);
+}
+
+/** What the whole records of a damaged journal say; undefined where the first two are not among them. */
+export function parseWholeRecords(text: string): Journal | undefined {
+  const records = text.split('\n').flatMap((line) => parseRecord(line) ?? []);
+  const [stage, begin] = records;
+  return stage?.kind === 'stage' && begin?.kind === 'begin' ? assemble(records, 'journal') : undefined;
 }
 
 /** Whether what follows the last whole record is what an interrupted append leaves: no line end, or zeros only. */
@@ -115,9 +122,11 @@ function isTorn(rest: readonly string[]): boolean {
 }
 
 /** Whether a line is what an append left that failed, and that was then undone (`formatUndoing`). */
-function isTornBeforeUndoing(line: string, next: string | undefined): boolean {
-  if (next === undefined || !UNDOING.has(parseRecord(next)?.kind)) return false;
-  return parseRecord(line.slice(0, -1)) === undefined;
+function isTornBeforeUndoing(line: string, next: string | undefined, nextIsLast: boolean): boolean {
+  if (next === undefined || parseRecord(line.slice(0, -1)) !== undefined) return false;
+  // That append may be torn itself, down to its line end alone; then only a record without its end can be what is torn.
+  if (nextIsLast) return next !== '' || !(line.endsWith('}') || parseRecord(`${line.slice(0, -1)}}`) !== undefined);
+  return UNDOING.has(parseRecord(next)?.kind);
 }
 
 const UNDOING: ReadonlySet<JournalRecord['kind'] | undefined> = new Set(['rollback', 'rolled-back', 'rollback-failed']);

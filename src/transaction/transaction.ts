@@ -540,7 +540,8 @@ export function removeIfEmpty(files: Files, path: string): void {
     files.removeDirectory(path);
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST' && errno !== 'ENOENT') throw error;
+    const isGone = errno === 'ENOENT' && files.stat(path) === undefined;
+    if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST' && !isGone) throw error;
   }
 }
 

@@ -19,6 +19,8 @@ export interface SmallHome {
   readonly files: MemoryFiles;
   readonly config: Config;
   readonly policy: Policy;
+  /** What is on record is what the run leads to, so that a start that refuses what is new may lead there too. */
+  readonly recordIsAfter?: true;
 }
 
 /** A bundle's JAR; the same arguments give the same bytes. */
@@ -153,10 +155,10 @@ export async function drift(): Promise<SmallHome> {
   put(files, `${PLUGINS}/a_1.0.0.jar`, jar('a', '1.0.0', 'by hand'));
   files.scribble(`${PLUGINS}/b_1.0.0.jar`, Buffer.from('scribbled over'));
   files.unlink(`${PLUGINS}/c_1.0.0.jar`);
-  return { name: 'drift', files, config, policy: 'last-good' };
+  return { name: 'drift', files, config, policy: 'last-good', recordIsAfter: true };
 }
 
-/** With Carbon's own patcher after us: a broken pack is held, and one that was held before comes back. */
+/** With Carbon's own patcher after us: a pack that was held comes back, a file that would hide the service packs goes. */
 export async function companion(): Promise<SmallHome> {
   const files = emptyHome();
   makeFolder(files, `${PATCHES}/.metadata`);
@@ -165,10 +167,12 @@ export async function companion(): Promise<SmallHome> {
   putPatch(files, 'patch0002', { 'b_1.0.0.jar': jar('b', '1.0.0', 'two').subarray(0, 40) });
   const config = configOf({ companion: 'carbon' });
   const first = await startHome(files, HOME, config, 'degraded');
-  if (first.kind !== 'ended') throw new Error('the home could not be prepared');
+  if (first.kind !== 'ended' || files.stat(`${PATCHES}/.held/patch0002`) === undefined)
+    throw new Error('the home could not be prepared');
   put(files, `${PATCHES}/.held/patch0002/b_1.0.0.jar`, jar('b', '1.0.0', 'two'));
-  putPatch(files, 'patch0003', { 'c_1.0.0.jar': jar('c', '1.0.0', 'three').subarray(0, 40) });
-  return { name: 'companion', files, config, policy: 'degraded' };
+  putServicepack(files, 'servicepack001', 'patch0001\n', { 'c.jar': jar('c', '1.0.0', 'pack') });
+  put(files, `${SERVICEPACKS}/servicepack999.txt`, 'no service pack');
+  return { name: 'companion', files, config, policy: 'strict' };
 }
 
 /** Plugins lie on a file system of their own. */
