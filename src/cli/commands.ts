@@ -93,6 +93,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: {},
   },
   {
+    name: 'doctor',
+    describe: 'examine a home, whoever patched it before, and say what can be proven',
+    example: 'prepatch doctor --home /opt/server',
+    options: { fix: { type: 'boolean', describe: 'rebuild what can be proven' }, wait: WAIT },
+  },
+  {
     name: 'rebase',
     isLogged: true,
     describe: 'take the plugins that no pack covers, as they are now, for the base',

@@ -45,6 +45,8 @@ export async function runUseCase(use: UseCase): Promise<UseCaseResult> {
       return (await import('./commands/history.js')).runHistory(use);
     case 'rebase':
       return (await import('./commands/rebase.js')).runRebase(use);
+    case 'doctor':
+      return (await import('./commands/doctor.js')).runDoctor(use);
     case 'config':
       return (await import('./commands/config.js')).runConfig(use);
     default:

@@ -25,7 +25,12 @@ export function isInterrupted(files: Files, layout: Layout): boolean {
 export async function recover(context: TransactionContext): Promise<Recovery> {
   const { files, layout } = context;
   const journal = readJournal(files, layout.journal);
-  if (journal === undefined) return sweepStrays(context);
+  return journal === undefined ? sweepStrays(context) : recoverJournal(context, journal);
+}
+
+/** @throws PatchError JOURNAL_DAMAGED, ROLLBACK_FAILED */
+export async function recoverJournal(context: TransactionContext, journal: Journal): Promise<Recovery> {
+  const { layout } = context;
   const transaction = journal.stage.transaction;
   checkFolders(layout, journal);
   const phase = phaseOf(journal);
@@ -97,7 +102,8 @@ function sweepStrays(context: TransactionContext): Recovery {
   return { action: strays.length > 0 ? 'sweep' : 'nothing', transaction: undefined };
 }
 
-function strayWork(files: Files, layout: Layout): string[] {
+/** Work folders that no journal was found for. */
+export function strayWork(files: Files, layout: Layout): string[] {
   return workTops(layout)
     .filter((top) => files.stat(top)?.kind === 'directory')
     .flatMap((top) => files.list(top).map((name) => join(top, name)))

@@ -20,7 +20,7 @@ interface ImportOf {
 
 const BASE = ['error', 'config', 'event', 'problem'];
 /** Files with values that are words, not work: what a home's paths are called and what can be at one. */
-const VOCABULARY = ['src/home/entry.ts', 'src/home/layout.ts'];
+const VOCABULARY = ['src/home/entry.ts', 'src/home/layout.ts', 'src/home/carbon-state.ts'];
 
 interface LayerRule {
   /** Layers whose values it may use; its own is always among them. */
@@ -41,7 +41,7 @@ const PURE_PACKAGES = ['@xmldom/xmldom', 'ajv', 'jsonc-parser', 'semver', 'yaml'
 
 const READERS = [...BASE, 'system', 'home', 'state', 'release'];
 const ENGINE = [...READERS, 'plan', 'transaction'];
-const USE_CASES = [...ENGINE, 'patcher'];
+const USE_CASES = [...ENGINE, 'patcher', 'doctor', 'shelf'];
 const SURFACES = [...USE_CASES, 'report', 'daemon', 'fleet'];
 /** Programs and the library start here; nothing may import them. */
 const ENTRY_LAYERS = ['cli', 'index', 'boot'];
@@ -60,7 +60,9 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
   release: { ...upper, values: [...BASE, 'system'], types: ['home', 'plan'] },
   plan: { values: BASE, types: READERS, packages: PURE_PACKAGES, node: false, vocabulary: true },
   transaction: { ...upper, values: [...BASE, 'system', 'home', 'state', 'plan'] },
-  patcher: { ...upper, values: ENGINE },
+  patcher: { ...upper, values: [...ENGINE, 'doctor'] },
+  doctor: { ...upper, values: ENGINE },
+  shelf: { ...upper, values: [...ENGINE, 'patcher'] },
   report: { values: [...BASE, 'plan'], types: ['*'], packages: '*', node: true, vocabulary: true },
   daemon: { ...upper, values: [...USE_CASES, 'report'] },
   fleet: { ...upper, values: [...USE_CASES, 'report'] },

@@ -1,0 +1,351 @@
+// Examines a home and says what it can prove about each thing that is wrong; rebuilds our own state where that is certain
+// enough, keeping what it cannot place. Everything else it names, with what to do.
+
+import { join } from 'node:path';
+import { PatchError } from './error.js';
+import type { BaseEntry, Ledger } from './plan/ledger.js';
+import { type Md5, type RootedPath, type Sha256 } from './home/entry.js';
+import { jarTargetName, readJar } from './home/jar.js';
+import { display, type Layout, rooted } from './home/layout.js';
+import { toLedgerPack } from './plan/make-plan.js';
+import type { Observation } from './plan/observation.js';
+import type { Plan } from './plan/plan.js';
+import { readHistory } from './state/history.js';
+import { formatLedger, readLedger, readLedgerAt } from './state/ledger-file.js';
+import type { Files } from './system/files.js';
+import { readJournal } from './transaction/journal.js';
+import { recover } from './transaction/recover.js';
+import { salvage } from './transaction/salvage.js';
+import { ensureFolder, type TransactionContext } from './transaction/transaction.js';
+import { setAside } from './transaction/set-aside.js';
+
+export interface Finding {
+  readonly code: string;
+  readonly what: string;
+  readonly path: string;
+  readonly remedy: string;
+  /** Whether `doctor --fix` deals with it. */
+  readonly fixable: boolean;
+}
+
+export interface DoctorDoors {
+  /** `record`: whether our own record is to be read; without it the home is looked at as if for the first time. */
+  readonly look: (record: 'with' | 'without') => Promise<{ readonly observation: Observation; readonly plan: Plan }>;
+  readonly isInterrupted: () => boolean;
+}
+
+/** Codes of a plan's problems that are worth a finding. */
+const TOLD: ReadonlySet<string> = new Set([
+  'LEDGER_EDITED',
+  'BASE_CHANGED',
+  'BASE_UNKNOWN',
+  'BACKUP_UNSOUND',
+  'ORPHAN',
+  'DRIFT',
+  'DRIFTED',
+  'STORE_DAMAGED',
+  'CONFLICT',
+  'LEDGER_MISSING',
+  'PACK_REFUSED',
+  'NEAR_MISS',
+  'ABSORB_LIST',
+]);
+
+export class Doctor {
+  readonly #layout: Layout;
+  readonly #files: Files;
+  readonly #doors: DoctorDoors;
+
+  constructor(layout: Layout, files: Files, doors: DoctorDoors) {
+    this.#layout = layout;
+    this.#files = files;
+    this.#doors = doors;
+  }
+
+  async findings(): Promise<Finding[]> {
+    const found: Finding[] = [];
+    const error = this.#transactionError();
+    if (error !== undefined) found.push(error);
+    else if (this.#doors.isInterrupted()) {
+      found.push({
+        code: 'INTERRUPTED',
+        what: 'a transaction was interrupted',
+        path: display(this.#layout, this.#layout.journal),
+        remedy: 'Run prepatch recover; the next start does the same.',
+        fixable: true,
+      });
+    }
+    const history = readHistory(this.#files, this.#layout);
+    if (history.brokenAt !== undefined) {
+      found.push({
+        code: 'HISTORY_CHANGED',
+        what: `the history was changed: line ${history.brokenAt} does not follow from the one before`,
+        path: display(this.#layout, this.#layout.history),
+        remedy: 'Compare it with a backup; nothing else depends on it.',
+        fixable: false,
+      });
+    }
+    const ledger = this.#ledgerOrFinding(found);
+    this.#examineStore(ledger, found);
+    if (error !== undefined || found.some((one) => one.code.startsWith('LEDGER_'))) return found;
+    const { plan } = await this.#doors.look('with');
+    for (const problem of plan.problems) {
+      if (!TOLD.has(problem.code)) continue;
+      found.push({
+        code: problem.code,
+        what: problem.message,
+        path: problem.path ?? '',
+        remedy: problem.hint,
+        fixable: problem.code === 'LEDGER_EDITED',
+      });
+    }
+    for (const [path, base] of Object.entries(ledger?.base ?? {}) as [RootedPath, BaseEntry][]) {
+      if (base.kind !== 'unknown') continue;
+      const shown = display(this.#layout, path);
+      found.push({
+        code: 'BASE_UNKNOWN',
+        what: `the original of ${shown} is not known: the pack over it cannot be reverted`,
+        path: shown,
+        remedy: `Take the pack out, put the vendor’s original to ${shown}, and start.`,
+        fixable: false,
+      });
+    }
+    return found;
+  }
+
+  /** Brings our own state back into order; returns what was done, in words. */
+  async repairState(context: TransactionContext, id: string): Promise<string[]> {
+    const done: string[] = [];
+    const broken = this.#transactionError();
+    if (broken === undefined && this.#doors.isInterrupted()) {
+      const outcome = await recover(context);
+      done.push(
+        `transaction ${outcome.transaction ?? ''} was ${outcome.action === 'complete' ? 'completed' : 'undone'}`,
+      );
+    }
+    this.#repairLedger(context, id, done);
+    if (broken !== undefined) {
+      const result = await salvage(context, readLedger(this.#files, this.#layout), id);
+      done.push(...result.restored.map((path) => `${path} is as it was before the interrupted transaction`));
+      done.push(...result.kept.map((path) => `${path} keeps what could not be told to belong anywhere else`));
+      if (result.restored.length + result.kept.length === 0)
+        done.push('the remains of an interrupted transaction were removed');
+    }
+    if (!(await this.#hasRecord())) await this.#rebuildLedger(id, done);
+    return done;
+  }
+
+  #transactionError(): Finding | undefined {
+    try {
+      const journal = readJournal(this.#files, this.#layout.journal);
+      if (journal !== undefined || !this.#doors.isInterrupted()) return undefined;
+      const strays = [this.#layout.work]
+        .filter((top) => this.#files.stat(top)?.kind === 'directory')
+        .flatMap((top) => this.#files.list(top).map((name) => join(top, name)));
+      const full = strays.find(
+        (folder) => this.#files.stat(folder)?.kind === 'directory' && this.#files.list(folder).length > 0,
+      );
+      if (full === undefined) return undefined;
+      return {
+        code: 'JOURNAL_MISSING',
+        what: 'the files of an interrupted transaction are there, its journal is not',
+        path: display(this.#layout, full),
+        remedy: 'Run prepatch doctor --fix: each backup is put back where it can be proven to belong.',
+        fixable: true,
+      };
+    } catch (error) {
+      if (!(error instanceof PatchError)) throw error;
+      return {
+        code: error.code,
+        what: error.message,
+        path: display(this.#layout, this.#layout.journal),
+        remedy:
+          'Run prepatch doctor --fix: the whole records are used, each backup is put back where it can be proven to belong.',
+        fixable: true,
+      };
+    }
+  }
+
+  #ledgerOrFinding(found: Finding[]): Ledger | undefined {
+    const path = display(this.#layout, this.#layout.ledger);
+    try {
+      const ledger = readLedger(this.#files, this.#layout);
+      if (ledger !== undefined || !this.#hasHistory()) return ledger;
+      found.push({
+        code: 'LEDGER_MISSING',
+        what: `${path} is missing, although this home has been patched`,
+        path,
+        remedy: this.#ledgerRemedy(),
+        fixable: true,
+      });
+    } catch (error) {
+      if (!(error instanceof PatchError)) throw error;
+      found.push({ code: error.code, what: error.message, path, remedy: this.#ledgerRemedy(), fixable: true });
+    }
+    return undefined;
+  }
+
+  #hasHistory(): boolean {
+    return readHistory(this.#files, this.#layout).records.some((record) => record.outcome === 'committed');
+  }
+
+  async #hasRecord(): Promise<boolean> {
+    return readLedger(this.#files, this.#layout) !== undefined || !this.#hasHistory();
+  }
+
+  #ledgerRemedy(): string {
+    return this.#copy() === undefined
+      ? 'Run prepatch doctor --fix: the record is rebuilt from the packs, the plugins and the originals in the store.'
+      : 'Run prepatch doctor --fix: the second copy of the record is whole and takes its place.';
+  }
+
+  #copy(): Ledger | undefined {
+    try {
+      return readLedgerAt(this.#files, this.#layout.ledgerCopy);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** A damaged record is kept aside; its second copy takes its place. */
+  #repairLedger(context: TransactionContext, id: string, done: string[]): void {
+    const { ledger, state } = this.#layout;
+    try {
+      if (readLedger(this.#files, this.#layout) !== undefined) return;
+    } catch (error) {
+      if (!(error instanceof PatchError) || error.code === 'LEDGER_NEWER') throw error;
+      const kept = setAside(context, id, 0, ledger);
+      done.push(`the damaged record is kept as ${display(this.#layout, kept)}`);
+    }
+    const copy = this.#copy();
+    if (copy === undefined || !this.#hasHistory()) return;
+    this.#write(ledger, formatLedger(copy));
+    this.#files.flushDirectory(state);
+    done.push('the record was restored from its second copy');
+  }
+
+  /** From the packs that are in place, and the originals in the store by the bundle that each says it is. */
+  async #rebuildLedger(id: string, done: string[]): Promise<void> {
+    const { observation } = await this.#doors.look('without');
+    const applied = observation.packs.filter(
+      (pack) =>
+        pack.files.length > 0 && pack.files.every((file) => this.#isInPlaceOrShadowed(observation, file.target)),
+    );
+    const base: Record<RootedPath, BaseEntry> = {};
+    const originals = this.#originalsByName();
+    const covered = new Set(applied.flatMap((pack) => pack.files.map((file) => file.target)));
+    for (const path of covered) base[path] = originals.get(path) ?? { kind: 'unknown' };
+    const seen: Record<RootedPath, { sizeBytes: number; mtimeMs: number; md5?: Md5 }> = {};
+    for (const [path, plugin] of observation.plugins) {
+      if (plugin.kind === 'file' && !covered.has(path))
+        seen[path] = {
+          sizeBytes: plugin.sizeBytes,
+          mtimeMs: plugin.mtimeMs,
+          ...(plugin.md5 === undefined ? {} : { md5: plugin.md5 }),
+        };
+    }
+    const ledger: Ledger = {
+      format: 1,
+      sequence: readHistory(this.#files, this.#layout).records.length + 1,
+      transaction: id,
+      layout: this.#layout.name,
+      packs: applied.map(toLedgerPack),
+      base,
+      seen,
+      names: observation.state.names,
+      jars: observation.state.jars === undefined ? undefined : Object.fromEntries(observation.state.jars),
+      held: [],
+    };
+    this.#write(this.#layout.ledger, formatLedger(ledger));
+    this.#files.flushDirectory(this.#layout.state);
+    const unknown = Object.values(base).filter((entry) => entry.kind === 'unknown').length;
+    done.push(
+      `the record was rebuilt: ${applied.length} packs are in place, the originals of ${covered.size - unknown} of ${covered.size} paths are proven`,
+    );
+  }
+
+  #isInPlaceOrShadowed(observation: Observation, target: RootedPath): boolean {
+    const plugin = observation.plugins.get(target);
+    return (
+      plugin?.kind === 'file' &&
+      observation.packs.some((pack) =>
+        pack.files.some((file) => file.target === target && file.entry.md5 === plugin.md5),
+      )
+    );
+  }
+
+  #originalsByName(): Map<RootedPath, BaseEntry> {
+    const originals = new Map<RootedPath, BaseEntry>();
+    for (const { path, sha256, sizeBytes } of this.#storeFiles()) {
+      const digests = this.#files.digest(path, true);
+      const reading = readJar(this.#files, path, sizeBytes);
+      const name = reading.kind === 'jar' && reading.bundle !== undefined ? jarTargetName('', reading) : undefined;
+      if (digests.sha256 !== sha256 || name?.kind !== 'name') continue;
+      originals.set(rooted('plugins', name.name), {
+        kind: 'file',
+        md5: digests.md5,
+        sha256,
+        sizeBytes,
+        mode: this.#files.stat(path)?.mode ?? 0o644,
+      });
+    }
+    return originals;
+  }
+
+  #examineStore(ledger: Ledger | undefined, found: Finding[]): void {
+    for (const { path, sha256 } of this.#storeFiles()) {
+      if (this.#files.digest(path, true).sha256 === sha256) continue;
+      const shown = display(this.#layout, path);
+      found.push({
+        code: 'STORE_DAMAGED',
+        what: `${shown} is damaged: it is not what its name says`,
+        path: shown,
+        remedy: `Put a file with the SHA-256 ${sha256} in its place: the vendor’s original.`,
+        fixable: false,
+      });
+    }
+    const there = new Set(this.#storeFiles().map((file) => file.sha256));
+    for (const [path, base] of Object.entries(ledger?.base ?? {}) as [RootedPath, BaseEntry][]) {
+      if (
+        base.kind !== 'file' ||
+        base.sha256 === undefined ||
+        there.has(base.sha256) ||
+        !this.#isShadowed(ledger, path, base.md5)
+      )
+        continue;
+      const shown = display(this.#layout, path);
+      found.push({
+        code: 'STORE_DAMAGED',
+        what: `the original of ${shown} (SHA-256 ${base.sha256}) is not in the store any more`,
+        path: shown,
+        remedy: `Put the vendor’s original into ${display(this.#layout, this.#layout.store)} under that name.`,
+        fixable: false,
+      });
+    }
+  }
+
+  #isShadowed(ledger: Ledger | undefined, path: RootedPath, md5: Md5): boolean {
+    const top = ledger?.packs.flatMap((pack) => pack.files.filter((file) => file.target === path)).at(-1);
+    return top !== undefined && top.md5 !== md5;
+  }
+
+  #storeFiles(): { path: string; sha256: Sha256; sizeBytes: number }[] {
+    const { store } = this.#layout;
+    if (this.#files.stat(store)?.kind !== 'directory') return [];
+    return this.#files.list(store).flatMap((name) => {
+      const path = join(store, name);
+      const stat = this.#files.stat(path);
+      return stat?.kind === 'file' && /^[0-9a-f]{64}$/.test(name)
+        ? [{ path, sha256: name as Sha256, sizeBytes: stat.sizeBytes }]
+        : [];
+    });
+  }
+
+  #write(path: string, text: string): void {
+    const temporary = `${path}.new`;
+    ensureFolder(this.#files, this.#layout.state);
+    if (this.#files.stat(temporary) !== undefined) this.#files.unlink(temporary);
+    this.#files.writeNew(temporary, text, 0o644);
+    this.#files.rename(temporary, path);
+  }
+}
