@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { PatchError } from './error.js';
 import type { BaseEntry, Ledger } from './plan/ledger.js';
-import { type Md5, type RootedPath, type Sha256 } from './home/entry.js';
+import { ABSENT, type Md5, type RootedPath, type Sha256 } from './home/entry.js';
 import { jarTargetName, readJar } from './home/jar.js';
 import { display, type Layout, rooted } from './home/layout.js';
 import { toLedgerPack } from './plan/make-plan.js';
@@ -234,7 +234,8 @@ export class Doctor {
     const base: Record<RootedPath, BaseEntry> = {};
     const originals = this.#originalsByName();
     const covered = new Set(applied.flatMap((pack) => pack.files.map((file) => file.target)));
-    for (const path of covered) base[path] = originals.get(path) ?? { kind: 'unknown' };
+    for (const path of covered)
+      base[path] = originals.byPath.get(path) ?? this.#withoutOriginal(path, originals.unplaced);
     const seen: Record<RootedPath, { sizeBytes: number; mtimeMs: number; md5?: Md5 }> = {};
     for (const [path, plugin] of observation.plugins) {
       if (plugin.kind === 'file' && !covered.has(path))
@@ -274,22 +275,28 @@ export class Doctor {
     );
   }
 
-  #originalsByName(): Map<RootedPath, BaseEntry> {
-    const originals = new Map<RootedPath, BaseEntry>();
+  /** Every original that was there is in the store, so a bundle without one there was added by its pack. */
+  #withoutOriginal(path: RootedPath, unplaced: number): BaseEntry {
+    const isWhole = unplaced === 0 && this.#files.stat(this.#layout.store)?.kind === 'directory';
+    return isWhole && path.endsWith('.jar') ? ABSENT : { kind: 'unknown' };
+  }
+
+  #originalsByName(): { byPath: Map<RootedPath, BaseEntry>; unplaced: number } {
+    const byPath = new Map<RootedPath, BaseEntry>();
+    let unplaced = 0;
     for (const { path, sha256, sizeBytes } of this.#storeFiles()) {
       const digests = this.#files.digest(path, true);
       const reading = readJar(this.#files, path, sizeBytes);
-      const name = reading.kind === 'jar' && reading.bundle !== undefined ? jarTargetName('', reading) : undefined;
-      if (digests.sha256 !== sha256 || name?.kind !== 'name') continue;
-      originals.set(rooted('plugins', name.name), {
-        kind: 'file',
-        md5: digests.md5,
-        sha256,
-        sizeBytes,
-        mode: this.#files.stat(path)?.mode ?? 0o644,
-      });
+      const isBundle = reading.kind === 'jar' && reading.bundle !== undefined;
+      const name = isBundle ? jarTargetName('original.jar', reading) : undefined;
+      if (digests.sha256 !== sha256 || name?.kind !== 'name') {
+        unplaced += 1;
+        continue;
+      }
+      const mode = this.#files.stat(path)?.mode ?? 0o644;
+      byPath.set(rooted('plugins', name.name), { kind: 'file', md5: digests.md5, sha256, sizeBytes, mode });
     }
-    return originals;
+    return { byPath, unplaced };
   }
 
   #examineStore(ledger: Ledger | undefined, found: Finding[]): void {

@@ -111,7 +111,8 @@ function releaseStore(context: TransactionContext, begin: BeginRecord): void {
   const wroteLedger = begin.operations.some((operation) => absolute(layout, operation.path) === layout.ledger);
   if (!wroteLedger) return;
   const ledger = readLedger(files, layout);
-  if (ledger === undefined) return;
+  // Where an original is not known, it may be among those that nothing names.
+  if (ledger === undefined || Object.values(ledger.base).some((base) => base.kind === 'unknown')) return;
   const needed: ReadonlySet<string> = originalsOf(ledger);
   let removed = false;
   for (const name of files.list(layout.store)) {

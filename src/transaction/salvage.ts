@@ -84,7 +84,7 @@ function ownerOf(
   if (places.length > 1) return undefined;
   const reading = readJar(files, backup, digests.sizeBytes);
   if (reading.kind !== 'jar' || reading.bundle === undefined) return undefined;
-  const name = jarTargetName('', reading);
+  const name = jarTargetName('original.jar', reading);
   return name.kind === 'name' ? rooted('plugins', name.name) : undefined;
 }
 
