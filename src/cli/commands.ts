@@ -97,6 +97,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     describe: 'examine a home, whoever patched it before, and say what can be proven',
     example: 'prepatch doctor --home /opt/server',
     options: { fix: { type: 'boolean', describe: 'rebuild what can be proven' }, wait: WAIT },
+    isLogged: true,
   },
   {
     name: 'rebase',
