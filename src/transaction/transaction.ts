@@ -10,6 +10,7 @@ import { type Operation, stagedBytes, type WriteOperation } from '../plan/operat
 import type { Bulk, BulkResult } from '../system/bulk.js';
 import { md5OfText } from '../system/digest-text.js';
 import type { Files, FileStat } from '../system/files.js';
+import { AheadStock, sweepAhead } from './ahead.js';
 import { cleanUp } from './clean-up.js';
 import { toPatchError } from './failure.js';
 import {
@@ -70,11 +71,14 @@ class Transaction {
   readonly #copied = new Set<number>();
   /** What each existing target looked like when its backup was made. */
   readonly #backedUp = new Map<number, FileStat>();
+  /** Payloads that were copied, flushed and read before this run. */
+  readonly #ahead: AheadStock;
 
   constructor(context: TransactionContext, request: TransactionRequest) {
     this.#context = context;
     this.#request = request;
     this.#operations = request.operations.map(withDigests);
+    this.#ahead = new AheadStock(context.files, context.layout);
   }
 
   async run(): Promise<void> {
@@ -114,13 +118,18 @@ class Transaction {
     const { folders, places } = placeWork(files, layout, this.#request.transaction, paths);
     this.#folders = folders;
     this.#places = places;
+    this.#ahead.find(this.#operations, (index) => this.#folderOf(index));
     for (const [index, folder] of folders.entries()) {
       const needed = this.#operations.reduce(
-        (sum, operation, n) => sum + (places[n] === index ? stagedBytes(operation) : 0),
+        (sum, operation, n) => sum + (places[n] === index && !this.#ahead.has(n) ? stagedBytes(operation) : 0),
         0,
       );
       const existing = firstExisting(files, folder.path);
-      const free = files.freeBytes(existing);
+      let free = files.freeBytes(existing);
+      if (free < needed + SPACE_MARGIN_BYTES) {
+        this.#ahead.makeRoom();
+        free = files.freeBytes(existing);
+      }
       if (free < needed + SPACE_MARGIN_BYTES) {
         throw new PatchError(
           'NO_SPACE',
@@ -186,9 +195,10 @@ class Transaction {
       if (operation.kind !== 'write') continue;
       const target = this.#work(index, 'new');
       if (operation.source.kind === 'text') files.writeNew(target, operation.source.text, operation.after.mode);
-      else if (operation.source.kind === 'path')
-        copies.push({ index, operation, source: absolute(layout, operation.source.path) });
-      else if (!operation.source.lastUse || !this.#link(join(layout.store, operation.source.sha256), target)) {
+      else if (operation.source.kind === 'path') {
+        if (!this.#ahead.take(index, target))
+          copies.push({ index, operation, source: absolute(layout, operation.source.path) });
+      } else if (!operation.source.lastUse || !this.#link(join(layout.store, operation.source.sha256), target)) {
         copies.push({ index, operation, source: join(layout.store, operation.source.sha256) });
       } else
         this.#checkDigests(
@@ -198,6 +208,7 @@ class Transaction {
           'STORE_DAMAGED',
         );
     }
+    this.#ahead.flush();
     const totalBytes = copies.reduce((sum, copy) => sum + copy.operation.after.sizeBytes, 0);
     const results = await bulk.copy(
       copies.map(({ index, operation, source }) => ({
@@ -394,11 +405,14 @@ class Transaction {
     }
   }
 
-  /** Every changed path is read again and compared with its layer. */
+  /** Every changed path is read again and compared with its layer, but for the very files that were read when staged ahead. */
   async #verify(): Promise<void> {
     this.#phase('verify');
     const { files, bulk, layout } = this.#context;
-    const written = this.#operations.filter((operation): operation is WriteOperation => operation.kind === 'write');
+    const written = this.#operations.filter(
+      (operation, index): operation is WriteOperation =>
+        operation.kind === 'write' && !this.#ahead.isAsTaken(index, absolute(layout, operation.path)),
+    );
     const totalBytes = written.reduce((sum, operation) => sum + operation.after.sizeBytes, 0);
     const results = await bulk.digest(
       written.map((operation) => ({
@@ -434,6 +448,7 @@ class Transaction {
   async #cleanUpCommitted(): Promise<void> {
     try {
       await cleanUp(this.#context, { stage: this.#stageRecord(), begin: this.#beginRecord() }, 'committed');
+      sweepAhead(this.#context.files, this.#context.layout);
     } catch (error) {
       if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;
       this.#context.emit({
