@@ -395,7 +395,7 @@ export class Patcher {
         const failure = toPatchError(error, 'working on', this.#layout.home, 'DEPLOY_FAILED');
         if (policy === 'strict' || failure.exitCode > 3) throw failure;
         const culprit = policy === 'degraded' ? this.#packOf(run.look.observation, failure) : undefined;
-        if (culprit === undefined) return await this.#keepAfterFailure(run, failure, recovered);
+        if (culprit === undefined) return await this.#keepAfterFailure(run, failure, reason, lock, recovered);
         this.#log('warn', `${culprit.name} is quarantined: ${failure.message}`);
         run = await this.#lookByPolicy(policy, [
           ...run.excluded,
@@ -406,12 +406,53 @@ export class Patcher {
   }
 
   /** The transaction was refused or undone: the home is as before, which is good if it was. */
-  async #keepAfterFailure(run: Run, failure: PatchError, recovered: string | null): Promise<RunResult> {
-    const look = await this.#lookAtLedger(false);
-    const plan = this.#plan(look.observation, 'repair');
-    if (!isAsBefore(plan)) throw failure;
+  async #keepAfterFailure(
+    run: Run,
+    failure: PatchError,
+    reason: string,
+    lock: Lock,
+    recovered: string | null,
+  ): Promise<RunResult> {
+    const lastGood = await this.#lookAtLastGood(run.look);
+    // Without a record the home is as it was found.
+    if (lastGood === undefined) {
+      this.#logKept(failure);
+      return this.#result('kept', { ...run, plan: { ...run.plan, changes: [] }, failure }, null, recovered);
+    }
+    if (!isAsBefore(lastGood.plan)) throw failure;
+    if (this.#rules.companion && lastGood.plan.operations.length > 0) {
+      try {
+        await this.#execute(lastGood.plan, reason, lock, lastGood.look.inventory);
+      } catch (error) {
+        const second = toPatchError(error, 'working on', this.#layout.home, 'DEPLOY_FAILED');
+        if (second.exitCode > 3) throw second;
+        // Carbon’s own patcher would go on to copy what could not be applied: the server must not start.
+        throw failure;
+      }
+    }
     this.#logKept(failure);
-    return this.#result('kept', { ...run, plan: { ...plan, problems: run.plan.problems }, failure }, null, recovered);
+    const plan = { ...lastGood.plan, problems: run.plan.problems };
+    return this.#result('kept', { ...run, plan, failure }, null, recovered);
+  }
+
+  /**
+   * The last good state: that of the record. Without one it is the home as it is found, and a plan only where a companion
+   * must not see the packs that are not applied, and nothing else has to be done; undefined where nothing can be done.
+   */
+  async #lookAtLastGood(look: Look): Promise<{ readonly look: Look; readonly plan: Plan } | undefined> {
+    if (look.observation.ledger !== undefined) {
+      const lastGood = await this.#lookAtLedger(false);
+      return { look: lastGood, plan: this.#plan(lastGood.observation, 'repair') };
+    }
+    if (!this.#rules.companion) return undefined;
+    const claimed = new Set(look.observation.state.names);
+    const kept = await this.#lookWithout(look, (pack) => claimed.has(pack.name) && !hasError(pack), false);
+    const plan = this.#plan({ ...kept.observation, problems: withoutErrors(kept.observation.problems) });
+    const holdsOnly =
+      isAsBefore(plan) &&
+      plan.apply.length + plan.revert.length + plan.update.length === 0 &&
+      withoutErrors(plan.problems).length === plan.problems.length;
+    return holdsOnly ? { look: kept, plan } : undefined;
   }
 
   /** Looks and plans; where the folders hold something that cannot be applied, does what the policy says. */
@@ -443,28 +484,19 @@ export class Patcher {
         for (const one of left.slice(-broken.length)) this.#log('warn', `${one.name} is quarantined: ${one.reason}`);
         continue;
       }
-      if (policy === 'strict' || look.observation.ledger === undefined) {
+      const lastGood = policy === 'strict' ? undefined : await this.#lookAtLastGood(look);
+      if (lastGood === undefined) {
         // Nothing is done: the home stays as it is found.
-        return {
-          look,
-          plan: {
-            ...withRefusals,
-            operations: policy === 'strict' ? withRefusals.operations : this.#holdOnly(look.observation),
-            changes: [],
-          },
-          excluded: left,
-          failure,
-        };
+        const operations = policy === 'strict' ? withRefusals.operations : [];
+        return { look, plan: { ...withRefusals, operations, changes: [] }, excluded: left, failure };
       }
-      const lastGood = await this.#lookAtLedger(false);
-      const repair = this.#plan(lastGood.observation);
       return {
-        look: lastGood,
+        look: lastGood.look,
         plan: {
-          ...repair,
+          ...lastGood.plan,
           problems: [
             ...withRefusals.problems.map(asWarning),
-            ...repair.problems.filter(
+            ...lastGood.plan.problems.filter(
               (problem) => problem.code === 'LEDGER_EDITED' || !plan.problems.includes(problem),
             ),
           ],
@@ -473,11 +505,6 @@ export class Patcher {
         failure,
       };
     }
-  }
-
-  /** Without a record there is no last good state to repair to: nothing is done. */
-  #holdOnly(_observation: Observation): Operation[] {
-    return [];
   }
 
   async #execute(plan: Plan, reason: string, lock: Lock, inventory: Inventory): Promise<void> {
@@ -565,17 +592,37 @@ export class Patcher {
     if (ledger === undefined) return look;
     const known = ledger.packs.map((pack) => packOfLedger(pack, packs));
     const unchanged = (pack: Pack) =>
-      known.some((one) => one.name === pack.name && one.kind === pack.kind && sameFiles(one, pack));
-    const observation: Observation = {
-      ...look.observation,
-      packs: known,
-      problems: look.observation.problems.filter((problem) => problem.severity !== 'error'),
-      excluded: packs
+      !hasError(pack) && known.some((one) => one.name === pack.name && one.kind === pack.kind && sameFiles(one, pack));
+    if (!this.#rules.companion) {
+      const excluded = packs
         .filter((pack) => !unchanged(pack))
-        .map((pack) => ({ name: pack.name, kind: pack.kind, reason: 'not applied', held: pack.held })),
-      ...(this.#rules.companion ? { visible: packs.filter((pack) => !pack.held && unchanged(pack)) } : {}),
+        .map((pack) => ({ name: pack.name, kind: pack.kind, reason: 'not applied', held: pack.held }));
+      const problems = withoutErrors(look.observation.problems);
+      return { observation: { ...look.observation, packs: known, problems, excluded }, inventory: look.inventory };
+    }
+    const seen = await this.#lookWithout(look, unchanged, deep);
+    const observation: Observation = {
+      ...seen.observation,
+      packs: ledger.packs.map((pack) => packOfLedger(pack, [...packs, ...seen.observation.packs])),
+      problems: withoutErrors(seen.observation.problems),
+      visible: seen.observation.packs.filter((pack) => !pack.held),
     };
-    return { observation, inventory: look.inventory };
+    return { observation, inventory: seen.inventory };
+  }
+
+  /**
+   * Leaves out what does not count, and looks again, since that may bring others to light: the service pack before it, the
+   * patches that it absorbed.
+   */
+  async #lookWithout(look: Look, counts: (pack: Pack) => boolean, deep: boolean): Promise<Look> {
+    let seen = look;
+    let excluded: readonly Exclusion[] = [];
+    for (;;) {
+      const others = seen.observation.packs.filter((pack) => !counts(pack));
+      if (others.length === 0) return seen;
+      excluded = [...excluded, ...others.map((pack) => ({ name: pack.name, kind: pack.kind, reason: 'not applied' }))];
+      seen = await this.#look(excluded, deep);
+    }
   }
 
   #readLedger(): Ledger | undefined {
@@ -822,6 +869,14 @@ function problemError(errors: readonly Problem[]): PatchError {
   });
 }
 
+function hasError(pack: Pack): boolean {
+  return pack.problems.some((problem) => problem.severity === 'error');
+}
+
+function withoutErrors(problems: readonly Problem[]): Problem[] {
+  return problems.filter((problem) => problem.severity !== 'error');
+}
+
 function asWarning(problem: Problem): Problem {
   return problem.severity === 'error' ? { ...problem, severity: 'warning' } : problem;
 }
@@ -864,6 +919,7 @@ function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
         source: source?.source ?? fallback,
         target: file.target,
         entry: { kind: 'file', md5: file.md5, sizeBytes: file.sizeBytes, mode: file.mode },
+        ...(file.bundle === undefined ? {} : { bundle: file.bundle }),
       };
     }),
     directories: recorded.directories.map((directory) => ({

@@ -104,6 +104,11 @@ export function makeLayout(home: string, name: LayoutName, overrides: LayoutOver
   };
 }
 
+/** Where a profile of the server lists the bundles that Equinox loads. */
+export function bundlesInfoPath(layout: Layout, profile: string): string {
+  return join(layout.components, profile, 'configuration', 'org.eclipse.equinox.simpleconfigurator', 'bundles.info');
+}
+
 /** The directory of a root. */
 export function rootDirectory(layout: Layout, root: Root): string {
   return layout[root];

@@ -6,11 +6,12 @@ import { errnoOf, PatchError } from '../error.js';
 import type { Ledger } from '../plan/ledger.js';
 import type { BackupFile, Observation, SeenPlugin } from '../plan/observation.js';
 import { errorProblem, notice, type Problem } from '../problem.js';
+import { md5OfText } from '../system/digest-text.js';
 import type { Files, FileStat } from '../system/files.js';
 import { parseJars, parseNames } from './carbon-state.js';
 import { ABSENT, type FileEntry, type RootedPath, type Sha256 } from './entry.js';
 import type { Inventory, Wanted } from './inventory.js';
-import { absolute, BACKUP_PACK, display, type Layout, rooted, STATE_FOLDER } from './layout.js';
+import { absolute, BACKUP_PACK, bundlesInfoPath, display, type Layout, rooted, STATE_FOLDER } from './layout.js';
 import type { Pack } from './pack.js';
 import {
   type ListedPack,
@@ -100,6 +101,7 @@ export async function observe(
     ledger,
     plugins,
     stateEntries: new Map(stateFiles.map((path) => [stateRooted(layout, path), stateEntry(files, path)])),
+    bundlesInfo: readBundlesInfo(files, layout),
     missingDirectories: missingDirectories(files, layout, [
       layout.plugins,
       ...stateFiles.map((path) => join(path, '..')),
@@ -210,6 +212,24 @@ function missingDirectories(files: Files, layout: Layout, folders: readonly stri
     for (const path of chain) if (path !== layout.state && !isBelow(layout.state, path)) missing.add(path);
   }
   return [...missing].map((path) => stateRooted(layout, path));
+}
+
+function readBundlesInfo(files: Files, layout: Layout): Observation['bundlesInfo'] {
+  const found = new Map<RootedPath, { text: string; entry: FileEntry }>();
+  for (const profile of listReadable(files, layout.components)) {
+    if (profile.startsWith('.') || profile === 'plugins' || profile === 'patches' || profile === 'servicepacks')
+      continue;
+    const path = bundlesInfoPath(layout, profile);
+    const stat = files.stat(path);
+    if (stat?.kind !== 'file') continue;
+    const bytes = files.read(path, STATE_LIMIT_BYTES);
+    const text = bytes.toString('utf8');
+    // A file that is not UTF-8 is not touched: it could not be written back as it was.
+    if (!Buffer.from(text, 'utf8').equals(bytes)) continue;
+    const entry: FileEntry = { kind: 'file', md5: md5OfText(text), sizeBytes: bytes.length, mode: stat.mode };
+    found.set(stateRooted(layout, path), { text, entry });
+  }
+  return found;
 }
 
 function isBelow(folder: string, path: string): boolean {

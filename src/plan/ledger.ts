@@ -1,6 +1,8 @@
 // Our own record of what is applied: the packs with every layer, the base of each path they cover, what the other plugins
 // looked like. Types only; reading and writing are in state/ledger-file (formats 2).
 
+import type { LedgerActions } from './action-operation.js';
+import type { BundlesInfoEdits } from './bundles-info.js';
 import type { Entry, Md5, RootedPath } from '../home/entry.js';
 import type { LayoutName } from '../home/layout.js';
 import type { PackKind } from '../home/pack.js';
@@ -14,6 +16,7 @@ export interface LedgerFile {
   readonly md5: Md5;
   readonly sizeBytes: number;
   readonly mode: number;
+  readonly bundle?: { readonly symbolicName: string; readonly version: string };
 }
 
 export interface LedgerDirectory {
@@ -27,6 +30,8 @@ export interface LedgerPack {
   readonly absorbs: readonly string[];
   readonly files: readonly LedgerFile[];
   readonly directories: readonly LedgerDirectory[];
+  /** Only where the pack has actions. */
+  readonly actions?: LedgerActions;
 }
 
 /** A plugin that no pack covers, as it was when we last looked. `md5` only where there was a reason to read it. */
@@ -50,6 +55,8 @@ export interface Ledger {
   /** What the names file and the JARs file say, as we wrote them; compared at the next start. */
   readonly names: readonly string[];
   readonly jars: Readonly<Record<string, Md5>> | undefined;
+  /** What was done to each `bundles.info`. */
+  readonly bundles?: Readonly<Record<RootedPath, BundlesInfoEdits>>;
   /** Packs that were set aside, and why. */
   readonly held: readonly { readonly name: string; readonly kind: PackKind; readonly reason: string }[];
 }

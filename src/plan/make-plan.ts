@@ -16,6 +16,7 @@ import { BACKUP_PACK, display, HELD_FOLDER, parentOf, rooted, splitRooted } from
 import type { Pack, PackFile } from '../home/pack.js';
 import { errorProblem, notice, type Problem } from '../problem.js';
 import { adopt } from './adopt.js';
+import { type BundlesInfoEdits, editBundlesInfo, NO_EDITS, type PlacedBundle } from './bundles-info.js';
 import { detectChanges } from './detect.js';
 import type { BaseEntry, Ledger, LedgerPack, SeenFile } from './ledger.js';
 import type { Observation, SeenPlugin } from './observation.js';
@@ -491,13 +492,15 @@ class Planner {
       if (!same || (jars.size > 0 && !state.jarsFile))
         operations.push(this.#writeText(layout.jarsFile, formatJars(jars)));
     }
-    operations.unshift(...this.#importOriginals());
+    const bundles = this.#listBundles();
+    operations.unshift(...this.#importOriginals(), ...bundles.operations);
     const prior = this.#prior.ledger;
     const nothing =
       prior === undefined &&
       this.#packs.length === 0 &&
       this.#changes.length === 0 &&
       operations.length === 0 &&
+      this.#moves.length === 0 &&
       this.#prior.packs.length === 0;
     if (nothing) return { operations, after: undefined };
     const after: Ledger = {
@@ -510,6 +513,7 @@ class Planner {
       seen: sortRecord(this.#seenAfter()),
       names,
       jars: jars === undefined ? undefined : Object.fromEntries([...jars].sort(([a], [b]) => (a < b ? -1 : 1))),
+      ...(Object.keys(bundles.edits).length === 0 ? {} : { bundles: bundles.edits }),
       held: this.#moves
         .filter((move) => move.kind === 'move' && splitRooted(move.target).path.startsWith(HELD_FOLDER))
         .map((move) => ({
@@ -524,6 +528,23 @@ class Planner {
     const needed = this.#seen.missingDirectories.filter((path) => this.#needsDirectory(path, operations));
     this.#makes.unshift(...needed.map((path): Operation => ({ kind: 'make-directory', path, mode: 0o755 })));
     return { operations, after };
+  }
+
+  /** What the packs add to plugins is loaded only where `bundles.info` lists it. */
+  #listBundles(): { operations: Operation[]; edits: Record<RootedPath, BundlesInfoEdits> } {
+    const operations: Operation[] = [];
+    const edits: Record<RootedPath, BundlesInfoEdits> = {};
+    const placed = [...this.#layers].flatMap(([path, { file }]): PlacedBundle[] => {
+      const { root, path: name } = splitRooted(path);
+      const isAdded = root === 'plugins' && !name.includes('/') && this.#base[path]?.kind !== 'file';
+      return isAdded && file.bundle !== undefined ? [{ ...file.bundle, file: name }] : [];
+    });
+    for (const [path, { text, entry }] of this.#seen.bundlesInfo) {
+      const edited = editBundlesInfo(text, this.#prior.ledger?.bundles?.[path] ?? NO_EDITS, placed);
+      if (edited.edits.added.length + edited.edits.replaced.length > 0) edits[path] = edited.edits;
+      if (edited.text !== text) operations.push(writeText(path, entry, edited.text));
+    }
+    return { operations, edits };
   }
 
   /** Originals that only Carbon's backup has, and that packs go on to cover, are copied into the store. */
@@ -670,6 +691,7 @@ export function toLedgerPack(pack: Pack): LedgerPack {
       md5: file.entry.md5,
       sizeBytes: file.entry.sizeBytes,
       mode: file.entry.mode,
+      ...(file.bundle === undefined ? {} : { bundle: file.bundle }),
     })),
     directories: pack.directories.map((folder) => ({ target: folder.target, mode: folder.entry.mode })),
   };

@@ -58,6 +58,8 @@ export interface Observation {
   readonly plugins: ReadonlyMap<RootedPath, SeenPlugin>;
   /** The state files as they are on disk, for the operations that write them. */
   readonly stateEntries: ReadonlyMap<RootedPath, Exclude<Entry, { kind: 'directory' }>>;
+  /** Each profile's list of the bundles that Equinox loads. */
+  readonly bundlesInfo: ReadonlyMap<RootedPath, { readonly text: string; readonly entry: FileEntry }>;
   /** Directories on the way to the state files that are not there yet, outermost first. */
   readonly missingDirectories: readonly RootedPath[];
   /** Originals in the store. */
