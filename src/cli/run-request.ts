@@ -3,6 +3,7 @@
 
 import { errnoOf, ExitCode, PatchError } from '../error.js';
 import { findHome } from '../home/find-home.js';
+import { becomeServer } from '../daemon/become-server.js';
 import { readSettings } from '../daemon/read-settings.js';
 import { StampCandidate } from '../daemon/stamp.js';
 import { useHome } from '../daemon/use-home.js';
@@ -46,7 +47,6 @@ export async function runRequest(request: Request): Promise<number> {
   writeStandard('out', isJson ? toJson(outcomes) : toText(outcomes));
   const exitCode = Math.max(...outcomes.map((outcome) => outcome.exitCode));
   if (request.command.name === 'boot' && exitCode === ExitCode.done && request.words.length > 0) {
-    const { becomeServer } = await import('../daemon/become-server.js');
     return becomeServer(request.words);
   }
   return exitCode;

@@ -6,12 +6,12 @@ import { writeStandard } from '../system/standard-stream.js';
 import { parseArguments } from './arguments.js';
 import { describeFailure, explainFailure } from './failure-text.js';
 import { runRequest } from './run-request.js';
+import { answerWithYargs } from './yargs.js';
 
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   try {
     const request = parseArguments(args);
     if (request !== undefined) return await runRequest(request);
-    const { answerWithYargs } = await import('./yargs.js');
     return await answerWithYargs(args);
   } catch (error) {
     if (!(error instanceof PatchError)) return explainDefect(error);

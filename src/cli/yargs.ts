@@ -1,6 +1,5 @@
-// Help with examples, the version and shell completion, by yargs, from the same table of commands. Loaded only for these.
+// Help with examples, the version and shell completion, by yargs, from the same table of commands. The package is loaded only here.
 
-import yargs from 'yargs';
 import { ExitCode } from '../error.js';
 import { COMMANDS, COMMON_OPTIONS, type OptionSpec } from './commands.js';
 import { VERSION } from './version.js';
@@ -10,6 +9,7 @@ const USUAL_COLUMNS = 100;
 
 /** Prints what was asked for on standard output; returns the exit code. */
 export async function answerWithYargs(args: readonly string[]): Promise<number> {
+  const { default: yargs } = await import('yargs');
   let wrong: string | undefined;
   // `prepatch help plan` is what people also type.
   const asked = args[0] === 'help' ? [...args.slice(1), '--help'] : [...args];

@@ -1,6 +1,5 @@
-// `prepatch.yaml` of a home: a flat map of settings. Loaded only where there is such a file.
+// `prepatch.yaml` of a home: a flat map of settings. The package for YAML is loaded only where there is such a file.
 
-import { parseDocument } from 'yaml';
 import type { ConfigLayer } from '../config.js';
 import { errnoOf, PatchError } from '../error.js';
 import type { Files } from '../system/files.js';
@@ -8,7 +7,8 @@ import type { Files } from '../system/files.js';
 const CONFIG_LIMIT_BYTES = 1024 * 1024;
 
 /** A link is followed: configuration is often mounted so. @throws PatchError CONFIG_INVALID with the line of what is wrong */
-export function readConfigFile(files: Files, path: string): ConfigLayer {
+export async function readConfigFile(files: Files, path: string): Promise<ConfigLayer> {
+  const { parseDocument } = await import('yaml');
   const text = readText(files, path);
   const document = parseDocument(text, { uniqueKeys: true });
   const [error] = document.errors;

@@ -5,23 +5,18 @@
 import { join } from 'node:path';
 import type { EventSink, PatchEvent, Phase } from '../event.js';
 import type { Layout } from '../home/layout.js';
-import { formatLogLine } from '../report/log-line.js';
-import { detailLogsOf, LOG_LEVELS, levelLog, type RoutedLine, STORY_LOG, textOf } from '../report/log-route.js';
+import { detailLogsOf, LOG_LEVELS, levelLog, STORY_LOG, textOf } from '../report/log-route.js';
+import { formatTimedLine, type TimedLine } from '../report/timed-line.js';
 import type { Files } from '../system/files.js';
 import { LogFile } from '../system/log-file.js';
-import type { StatusPageFile } from './status-page-file.js';
-import type { WorkLogger } from './work-logger.js';
+import { StatusPageFile } from './status-page-file.js';
+import { openWorkLogger, type WorkLogger } from './work-logger.js';
 
 export interface HomeLogDoors {
   readonly files: Files;
   readonly now: () => number;
   /** Called once, where the first log cannot be written. */
   readonly complain: (message: string) => void;
-}
-
-export interface TimedLine extends RoutedLine {
-  readonly timeMs: number;
-  readonly logger: string;
 }
 
 /** How a run ended, for the page. */
@@ -66,10 +61,6 @@ export class HomeLog {
   /** Loads what logs and shows work; from here on lines go through winston. */
   async prepare(): Promise<void> {
     if (this.#work !== undefined) return;
-    const [{ openWorkLogger }, { StatusPageFile }] = await Promise.all([
-      import('./work-logger.js'),
-      import('./status-page-file.js'),
-    ]);
     this.#detail();
     this.#work = await openWorkLogger((log, line) => this.#append(log, line));
     this.#page = new StatusPageFile(this.#layout, this.#startedMs, this.#doors, (message) => this.#complain(message));
@@ -89,7 +80,7 @@ export class HomeLog {
       this.#work.write(line);
       return;
     }
-    const text = formatLine(line);
+    const text = formatTimedLine(line);
     if (line.isStory) this.#append(STORY_LOG, text);
     if (line.level !== 'info') this.#detail();
     if (this.#waiting === undefined) for (const log of detailLogsOf(line)) this.#append(log, text);
@@ -103,7 +94,7 @@ export class HomeLog {
     this.#waiting = undefined;
     // There from the first run that matters, so that an empty level 0 says that nothing was wrong.
     for (const level of Object.values(LOG_LEVELS)) this.#append(levelLog(level), '');
-    for (const line of lines) for (const log of detailLogsOf(line)) this.#append(log, formatLine(line));
+    for (const line of lines) for (const log of detailLogsOf(line)) this.#append(log, formatTimedLine(line));
   }
 
   #append(name: string, text: string): void {
@@ -124,8 +115,4 @@ export class HomeLog {
     this.#complained = true;
     this.#doors.complain(message);
   }
-}
-
-export function formatLine(line: TimedLine): string {
-  return formatLogLine(line.timeMs, line.level, line.logger, line.body);
 }

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { type ConfigLayer, readEnvironment, type ResolvedConfig, resolveConfig } from '../config.js';
+import { readConfigFile } from './config-file.js';
 import type { Files } from '../system/files.js';
 
 export interface SettingSources {
@@ -15,8 +16,7 @@ export async function readSettings(files: Files, home: string, sources: SettingS
   const layers: ConfigLayer[] = [];
   const path = join(home, 'prepatch.yaml');
   if (files.stat(path) !== undefined) {
-    const { readConfigFile } = await import('./config-file.js');
-    layers.push(readConfigFile(files, path));
+    layers.push(await readConfigFile(files, path));
   }
   layers.push(readEnvironment(sources.environment), sources.given);
   return resolveConfig(layers);

@@ -1,10 +1,9 @@
 // The logs of a run that works, through winston: a transport for patches.log, one for each level, one for the steps. Each
 // transport hands its line on before `write` returns, so that a kill right after loses none.
 
-import Transport from 'winston-transport';
 import type { LogLevel } from '../event.js';
 import { LOG_LEVELS, levelLog, STORY_LOG, stepLog } from '../report/log-route.js';
-import { formatLine, type TimedLine } from './home-log.js';
+import { formatTimedLine, type TimedLine } from '../report/timed-line.js';
 
 export interface WorkLogger {
   write(line: TimedLine): void;
@@ -22,11 +21,18 @@ interface Info {
 }
 
 export async function openWorkLogger(append: AppendLine): Promise<WorkLogger> {
-  const { default: winston } = await import('winston');
+  const [{ default: winston }, { default: Transport }] = await Promise.all([
+    import('winston'),
+    import('winston-transport'),
+  ]);
   const transport = (level: LogLevel, logOf: (line: TimedLine) => string | undefined) =>
-    new AppendingTransport(level, (info) => {
-      const log = logOf(info.line);
-      if (log !== undefined) append(log, info.message);
+    new Transport({
+      level,
+      log: (info: Info, next) => {
+        const log = logOf(info.line);
+        if (log !== undefined) append(log, info.message);
+        next();
+      },
     });
   const levels = Object.keys(LOG_LEVELS) as LogLevel[];
   const logger = winston.createLogger({
@@ -44,25 +50,11 @@ export async function openWorkLogger(append: AppendLine): Promise<WorkLogger> {
   await new Promise((resolve) => setImmediate(resolve));
   return {
     write: (line) => {
-      const info: Info = { level: line.level, message: formatLine(line), line };
+      const info: Info = { level: line.level, message: formatTimedLine(line), line };
       logger.log(info);
     },
     close: () => {
       logger.close();
     },
   };
-}
-
-class AppendingTransport extends Transport {
-  readonly #append: (info: Info) => void;
-
-  constructor(level: LogLevel, append: (info: Info) => void) {
-    super({ level });
-    this.#append = append;
-  }
-
-  override log(info: Info, next: () => void): void {
-    this.#append(info);
-    next();
-  }
 }

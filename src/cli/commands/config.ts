@@ -3,7 +3,7 @@
 import { SETTINGS } from '../../config.js';
 import { ExitCode } from '../../error.js';
 import { escapeControls } from '../../report/log-line.js';
-import type { UseCase, UseCaseResult } from '../use-cases.js';
+import type { UseCase, UseCaseResult } from '../use-case.js';
 
 export async function runConfig({ patcher, resolved, style }: UseCase): Promise<UseCaseResult> {
   const settings = resolved.sources.map(({ key, value, from }) => ({

@@ -2,7 +2,7 @@
 
 import { ExitCode } from '../../error.js';
 import { renderHistory } from '../../report/history-text.js';
-import type { UseCase, UseCaseResult } from '../use-cases.js';
+import type { UseCase, UseCaseResult } from '../use-case.js';
 
 export async function runHistory({ patcher, request, style }: UseCase): Promise<UseCaseResult> {
   const [id] = request.words;

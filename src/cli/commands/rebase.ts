@@ -2,7 +2,7 @@
 
 import { ExitCode } from '../../error.js';
 import { escapeControls } from '../../report/log-line.js';
-import { type UseCase, type UseCaseResult, waitMsOf } from '../use-cases.js';
+import { type UseCase, type UseCaseResult, waitMsOf } from '../use-case.js';
 
 export async function runRebase({ patcher, resolved, style }: UseCase): Promise<UseCaseResult> {
   const { transaction, problems } = await patcher.rebase(waitMsOf(resolved.config));

@@ -2,7 +2,7 @@
 
 import { ExitCode } from '../../error.js';
 import type { Recovery } from '../../transaction/recover.js';
-import { type UseCase, type UseCaseResult, waitMsOf } from '../use-cases.js';
+import { type UseCase, type UseCaseResult, waitMsOf } from '../use-case.js';
 
 export async function runRecover({ patcher, resolved, style }: UseCase): Promise<UseCaseResult> {
   const { action, transaction } = await patcher.recover(waitMsOf(resolved.config));

@@ -2,7 +2,7 @@
 
 import { ExitCode } from '../../error.js';
 import { renderVerify } from '../../report/verify-text.js';
-import { type UseCase, type UseCaseResult, waitMsOf } from '../use-cases.js';
+import { type UseCase, type UseCaseResult, waitMsOf } from '../use-case.js';
 
 export async function runVerify({ patcher, request, resolved, style }: UseCase): Promise<UseCaseResult> {
   const result = await patcher.verify({
