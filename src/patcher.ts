@@ -13,7 +13,8 @@ import { Inventory } from './home/inventory.js';
 import { absolute, display, type Layout, type LayoutName } from './home/layout.js';
 import { type Exclusion, observe } from './home/observe.js';
 import type { Pack } from './home/pack.js';
-import type { PackRules } from './home/packs.js';
+import { comparePackNames, type ListedPack, type PackRules } from './home/packs.js';
+import { findUnsettled, unsettledProblem } from './home/settle.js';
 import {
   APPLYING,
   appliedLines,
@@ -37,6 +38,7 @@ import { formatLedger, readLedger } from './state/ledger-file.js';
 import type { Bulk } from './system/bulk.js';
 import { transactionId } from './system/clock.js';
 import type { Files } from './system/files.js';
+import { type AheadReport, stageAhead } from './transaction/ahead.js';
 import { toPatchError } from './transaction/failure.js';
 import { findOwner, Lock } from './transaction/lock.js';
 import { isInterrupted, type Recovery, recover } from './transaction/recover.js';
@@ -219,6 +221,24 @@ export class Patcher {
     const { observation, inventory } = await this.#look([], false);
     this.#saveCache(inventory);
     return toReport(this.#plan(observation));
+  }
+
+  /**
+   * Looks and plans as a start would, and copies ahead what it will have to copy. Takes no lock, changes nothing but our own
+   * folders `ahead` and `cache`; goes on only while `mayGoOn`, and while no start runs.
+   */
+  async stageAhead(mayGoOn: () => boolean): Promise<{ readonly plan: PlanReport; readonly ahead: AheadReport | null }> {
+    const { files, bulk } = this.#doors;
+    if (isInterrupted(files, this.#layout)) return { plan: await this.plan(), ahead: null };
+    const { observation, inventory } = await this.#look([], false);
+    const plan = this.#plan(observation);
+    this.#saveCache(inventory);
+    const isRefused = plan.problems.some((problem) => problem.severity === 'error');
+    const wanted = isRefused && this.#config.policy === 'degraded' ? (await this.#lookByPolicy('degraded')).plan : plan;
+    if (isRefused && wanted === plan) return { plan: toReport(plan), ahead: null };
+    const isFree = () => mayGoOn() && findOwner(files, this.#layout) === undefined;
+    const ahead = await stageAhead({ files, bulk, layout: this.#layout }, wanted.operations, isFree);
+    return { plan: toReport(plan), ahead };
   }
 
   history(id?: string): History {
@@ -574,15 +594,26 @@ export class Patcher {
     const { files, bulk } = this.#doors;
     const ledger = record === 'with' ? this.#readLedger() : undefined;
     const inventory = new Inventory(files, bulk, DigestCache.load(files, this.#layout.cache));
+    const unsettled = findUnsettled(
+      files,
+      this.#layout,
+      this.#rules,
+      this.#config.settleSeconds * 1000,
+      this.#doors.now(),
+    );
+    const waiting = unsettled.map(({ name, kind }) => ({ name, kind, reason: 'still being copied' }));
     const observation = await observe(files, this.#layout, inventory, {
       rules: this.#rules,
       deep,
-      excluded,
+      excluded: [...excluded, ...waiting],
       ledger,
       progress: (doneItems, totalItems, doneBytes, totalBytes) =>
         this.#emit({ kind: 'progress', phase: 'look', doneItems, totalItems, doneBytes, totalBytes }),
     });
-    return { observation, inventory };
+    if (unsettled.length === 0) return { observation, inventory };
+    const problems = unsettled.map((pack) => unsettledProblem(this.#layout, pack));
+    const kept = keepApplied(observation, unsettled, this.#rules.order);
+    return { observation: { ...kept, problems: [...kept.problems, ...problems] }, inventory };
   }
 
   /** A look whose wanted packs are those of the ledger: what the home should be if nothing new is taken in. */
@@ -928,6 +959,22 @@ function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
     })),
     problems: [],
   };
+}
+
+/** Of packs that are left for the next start, those that are applied stay as they are on record. */
+function keepApplied(observation: Observation, left: readonly ListedPack[], order: PackRules['order']): Observation {
+  const recorded = (observation.ledger?.packs ?? []).filter((pack) =>
+    left.some((one) => one.name === pack.name && one.kind === pack.kind),
+  );
+  if (recorded.length === 0) return observation;
+  const kept = recorded.map((pack) => packOfLedger(pack, []));
+  const servicepack = kept.find((pack) => pack.kind === 'servicepack');
+  const others = observation.packs.filter(
+    (pack) => servicepack === undefined || (pack.kind === 'patch' && !servicepack.absorbs.includes(pack.name)),
+  );
+  const rank = (pack: Pack) => (pack.kind === 'servicepack' ? 0 : 1);
+  const packs = [...others, ...kept].sort((a, b) => rank(a) - rank(b) || comparePackNames(a.name, b.name, order));
+  return { ...observation, packs, ...(observation.companion ? { visible: observation.packs } : {}) };
 }
 
 function sameFiles(a: Pack, b: Pack): boolean {
