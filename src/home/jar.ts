@@ -27,9 +27,9 @@ export interface BundleIdentity {
   readonly version: string;
 }
 
-/** `bundle` is there only when the manifest has both headers. */
+/** `bundle` is there only when the manifest has both headers; `hasManifest` is false where there is none at all (D7). */
 export type JarReading =
-  | { readonly kind: 'jar'; readonly bundle?: BundleIdentity }
+  | { readonly kind: 'jar'; readonly bundle?: BundleIdentity; readonly hasManifest?: false }
   | { readonly kind: 'bad'; readonly reason: string };
 
 export type JarTarget =
@@ -42,8 +42,8 @@ const LOCAL_READ_BYTES = 512;
 const TRUSTED_BYTES = 65_535;
 /** No compressor makes a manifest of 16 MB longer than this; one that is has been made to waste our memory. */
 const COMPRESSED_LIMIT_BYTES = MANIFEST_LIMIT_BYTES + 1024 * 1024;
-/** The smallest output buffer that node:zlib takes. */
-const Z_MIN_CHUNK = constants.Z_MIN_CHUNK;
+/** The smallest output buffer that node:zlib takes, `constants.Z_MIN_CHUNK`: asking for it would load zlib at every start. */
+const Z_MIN_CHUNK = 64;
 const NAME_LIMIT_BYTES = 255;
 
 /**
@@ -61,7 +61,7 @@ export function readJarFrom(source: ByteSource): JarReading {
   if (directory.kind === 'bad') return directory;
   const manifest = findManifest(directory);
   if (manifest.kind === 'bad') return manifest;
-  if (manifest.at === -1) return { kind: 'jar' };
+  if (manifest.at === -1) return { kind: 'jar', hasManifest: false };
   const content = readManifestBytes(tail, directory.bytes, manifest.at, directory.shift);
   if ('kind' in content) return content;
   const parsed = parseJarManifest(content);

@@ -418,6 +418,11 @@ function packFile(
     if (target.kind === 'refused')
       return refuse(`${path}: ${target.reason}`, 'Ask the author of the pack for a corrected JAR.');
     name = target.name;
+    if (rules.companion && facts.jar.hasManifest === false)
+      return refuse(
+        `${path} has no manifest; Carbon’s own patcher would stop at it at every start`,
+        'Ask the author of the pack for a JAR with a manifest.',
+      );
     if (facts.jar.bundle !== undefined) {
       bundle = { symbolicName: facts.jar.bundle.symbolicName, version: facts.jar.bundle.version };
       if (rules.companion && facts.jar.bundle.rawSymbolicName !== facts.jar.bundle.symbolicName) {

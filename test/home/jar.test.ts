@@ -34,7 +34,7 @@ describe('readJar', () => {
   test('needs both headers for a bundle', () => {
     expect(read(forgeJar('Bundle-SymbolicName: a\n'))).toEqual({ kind: 'jar' });
     expect(read(forgeJar('Bundle-Version: 1\n'))).toEqual({ kind: 'jar' });
-    expect(read(forgeZip({ entries: [{ name: 'a', data: 'b' }] }))).toEqual({ kind: 'jar' });
+    expect(read(forgeZip({ entries: [{ name: 'a', data: 'b' }] }))).toEqual({ kind: 'jar', hasManifest: false });
   });
 
   test('takes the last manifest, in any case of letters', () => {
