@@ -7,6 +7,7 @@ import { ABSENT, type Entry, type ObservedEntry, sameContent } from '../home/ent
 import { absolute, display, HELD_FOLDER } from '../home/layout.js';
 import type { DeleteOperation, MoveOperation, Operation, WriteOperation } from '../plan/operation.js';
 import { appendHistory } from '../state/history.js';
+import { checkPath } from './check-path.js';
 import { cleanUp } from './clean-up.js';
 import { type BeginRecord, formatUndoing, type StageRecord } from './journal.js';
 import { observeEntry } from './observe-entry.js';
@@ -82,6 +83,7 @@ function undoOne(
 ): void {
   const { files, layout } = context;
   const target = absolute(layout, operation.path);
+  checkPath(files, layout, operation.path);
   switch (operation.kind) {
     case 'write':
     case 'delete':
@@ -152,6 +154,7 @@ function undoMove(context: TransactionContext, operation: MoveOperation, folders
   const { files, layout } = context;
   const source = absolute(layout, operation.path);
   const target = absolute(layout, operation.target);
+  checkPath(files, layout, operation.target);
   const decision = decideMoveBack(files.stat(source) !== undefined, files.stat(target) !== undefined);
   if (decision === 'report') {
     const shown = display(layout, operation.path);

@@ -5,12 +5,13 @@ import { dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { EventSink, Phase } from '../event.js';
 import { ABSENT, type Entry, type FileEntry, type Md5, type RootedPath, sameContent } from '../home/entry.js';
-import { absolute, display, type Layout, splitRooted } from '../home/layout.js';
+import { absolute, display, type Layout } from '../home/layout.js';
 import { type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
 import type { Bulk, BulkResult } from '../system/bulk.js';
 import { md5OfText } from '../system/digest-text.js';
 import type { Files, FileStat } from '../system/files.js';
 import { AheadStock, sweepAhead } from './ahead.js';
+import { checkPath } from './check-path.js';
 import { cleanUp } from './clean-up.js';
 import { toPatchError } from './failure.js';
 import {
@@ -45,7 +46,6 @@ export interface TransactionRequest {
 
 /** Bytes that must stay free beside what is staged. */
 const SPACE_MARGIN_BYTES = 1024 * 1024;
-const NAME_LIMIT_BYTES = 255;
 /** The name of the file in each work folder that says that the home may have changed. */
 export const BEGUN = 'begun';
 
@@ -113,7 +113,7 @@ class Transaction {
     const paths = this.#operations.map((operation) => operation.path);
     for (const operation of this.#operations) {
       const targets = operation.kind === 'move' ? [operation.path, operation.target] : [operation.path];
-      for (const path of targets) this.#checkPath(path);
+      for (const path of targets) checkPath(this.#context.files, this.#context.layout, path);
     }
     const { folders, places } = placeWork(files, layout, this.#request.transaction, paths);
     this.#folders = folders;
@@ -137,33 +137,6 @@ class Transaction {
           { path: existing },
         );
       }
-    }
-  }
-
-  /** Nothing on the way to a target may be a link, and no name may be longer than file systems allow. */
-  #checkPath(path: RootedPath): void {
-    const { files, layout } = this.#context;
-    const { root, path: inside } = splitRooted(path);
-    let folder: string = layout[root];
-    const parts = inside.split('/');
-    for (const part of parts) {
-      if (Buffer.byteLength(part) > NAME_LIMIT_BYTES)
-        throw new PatchError(
-          'NAME_TOO_LONG',
-          `${display(layout, path)}: a name has more than ${NAME_LIMIT_BYTES} bytes`,
-          { path: display(layout, path) },
-        );
-    }
-    for (const part of parts.slice(0, -1)) {
-      folder = join(folder, part);
-      const stat = files.stat(folder);
-      if (stat === undefined) return;
-      if (stat.kind === 'link')
-        throw new PatchError('OUTSIDE_HOME', `${folder} is a link, on the way to ${display(layout, path)}`, {
-          path: folder,
-        });
-      if (stat.kind !== 'directory')
-        throw new PatchError('NOT_A_DIRECTORY', `${folder} is not a directory`, { path: folder });
     }
   }
 
@@ -372,11 +345,11 @@ class Transaction {
       const known = this.#backedUp.get(index);
       const same = known === undefined ? stat === undefined : stat !== undefined && sameFile(known, stat);
       if (!same) throw this.#changedMeanwhile(operation.path);
-      this.#checkPath(operation.path);
+      checkPath(this.#context.files, this.#context.layout, operation.path);
     } else if (operation.kind === 'move') {
       if (stat === undefined || stat.kind === 'link') throw this.#changedMeanwhile(operation.path);
       if (files.stat(absolute(layout, operation.target)) !== undefined) throw this.#changedMeanwhile(operation.target);
-      this.#checkPath(operation.target);
+      checkPath(this.#context.files, this.#context.layout, operation.target);
     } else if (operation.kind === 'make-directory' && stat !== undefined) {
       throw this.#changedMeanwhile(operation.path);
     }

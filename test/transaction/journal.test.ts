@@ -122,8 +122,12 @@ test('what is written is read', () => {
 });
 
 test('an undo record comes back under its operation', () => {
-  const journal = read(textOf([...SAMPLE, { kind: 'undo', operation: 3, data: { old: 'value' } }]));
-  expect((journal as Journal).undo.get(3)).toEqual({ old: 'value' });
+  const records = [
+    { kind: 'undo', operation: 3, data: { old: 'value' } },
+    { kind: 'done', operation: 3, step: 0 },
+  ] as const;
+  const journal = read(textOf([...SAMPLE, ...records]));
+  expect((journal as Journal).undo.get(3)).toEqual(records);
 });
 
 describe.each(ENDS.map((end) => [end.map(({ kind }) => kind).join(', ') || 'deploying', end] as const))(
