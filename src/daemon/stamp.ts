@@ -117,9 +117,11 @@ export function isProof(paths: readonly DescribedPath[], fileSystemTime: () => n
   return false;
 }
 
-/** A pack's own manifest may make it depend on anything: other files, the environment, the time. */
+/** A pack's own manifest, which a zip may hold too, may make it depend on anything: other files, the environment, the time. */
 function hasManifest(path: string): boolean {
-  return /^repository\/components\/(?:patches|servicepacks)\/(?:\.held\/)?(?:[^/]+\/patch|[^/]+)\.json$/.test(path);
+  return /^repository\/components\/(?:patches|servicepacks)\/(?:\.held\/)?(?:[^/]+\/patch\.json|[^/]+\.(?:json|zip))$/i.test(
+    path,
+  );
 }
 
 /** Whether every folder is where the guard looks for it. */

@@ -244,6 +244,10 @@ const SEEN: readonly [string, (stage: Stage) => void][] = [
     'the bundles that are loaded',
     (stage) => stage.write('default/configuration/org.eclipse.equinox.simpleconfigurator/bundles.info', '#version=1\n'),
   ],
+  [
+    'the bundles of another profile',
+    (stage) => stage.write('worker/configuration/org.eclipse.equinox.simpleconfigurator/bundles.info', ''),
+  ],
   ['the record', (stage) => stage.write('.prepatch/ledger.json', '{ }\n')],
   ['an original that is not in the store any more', (stage) => unlinkSync(stage.path('.prepatch/store/0123'))],
   ['a journal', (stage) => stage.write('.prepatch/journal', '')],

@@ -138,6 +138,7 @@ describe('a description is proof', () => {
     ['the program is missing', [plugins, ledger]],
     ['a file is on another device', [...sound, at(`${COMPONENTS}/patches/patch0001`, 'directory', { device: '2' })]],
     ['a patch has a manifest', [...sound, at(`${COMPONENTS}/patches/patch0001.json`, 'file')]],
+    ['a pack is a zip', [...sound, at(`${COMPONENTS}/patches/patch0001.zip`, 'file')]],
     ['a pack has a manifest in it', [...sound, at(`${COMPONENTS}/servicepacks/servicepack001/patch.json`, 'file')]],
   ])('not where %s', (_, paths) => {
     expect(judge(paths)).toBe(false);
