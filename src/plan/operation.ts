@@ -1,6 +1,7 @@
 // The operations of a plan: one change of one path each, with what is there before and what is to be there after. They are
 // data, and go into the journal as they are (formats 3).
 
+import type { ActionOperation } from './action-operation.js';
 import type { DirectoryEntry, Entry, FileEntry, RootedPath, Sha256 } from '../home/entry.js';
 
 /** Where the content of a new file comes from. */
@@ -8,7 +9,9 @@ export type Source =
   | { readonly kind: 'path'; readonly path: RootedPath }
   /** An original from the store; `lastUse` where nothing needs it there afterwards, so that it can be moved and not copied. */
   | { readonly kind: 'store'; readonly sha256: Sha256; readonly lastUse: boolean }
-  | { readonly kind: 'text'; readonly text: string };
+  | { readonly kind: 'text'; readonly text: string }
+  /** A text that is only known once the actions are done (the ledger, with what undoes them). */
+  | { readonly kind: 'late' };
 
 /**
  * What becomes of the content that makes way: `store` keeps it as an original, `aside` keeps it for the operator because it
@@ -57,7 +60,8 @@ export type Operation =
   | DeleteOperation
   | MakeDirectoryOperation
   | RemoveDirectoryOperation
-  | MoveOperation;
+  | MoveOperation
+  | ActionOperation;
 
 /** The bytes that staging an operation needs on disk. */
 export function stagedBytes(operation: Operation): number {

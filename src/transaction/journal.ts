@@ -2,10 +2,12 @@
 // flushed, never rewritten. A torn last line was never acted upon and counts as not written; any other damage is an error.
 
 import { PatchError } from '../error.js';
+import type { FileEntry } from '../home/entry.js';
 import { parseRooted } from '../home/layout.js';
 import type { Operation } from '../plan/operation.js';
 import { digestText } from '../system/digest-text.js';
 import type { Files } from '../system/files.js';
+import type { ProcessIdentity } from '../system/process-identity.js';
 
 /** Where staged files and backups of one file system are. */
 export interface WorkFolder {
@@ -46,10 +48,32 @@ export interface UndoRecord {
   readonly data: unknown;
 }
 
+/** What the journal says of an operation's actions, in the order of writing; `step` counts within the operation. */
+export type ActionRecord =
+  | UndoRecord
+  /** A command runs as this process, which may outlive ours. */
+  | {
+      readonly kind: 'started';
+      readonly operation: number;
+      readonly step: number;
+      readonly process: ProcessIdentity;
+    }
+  /** Without it what was begun may have been done in part. */
+  | { readonly kind: 'done'; readonly operation: number; readonly step: number }
+  | { readonly kind: 'undone'; readonly operation: number; readonly step: number };
+
+/** What a `late` text has become; durable before it is put in place. */
+export interface LateRecord {
+  readonly kind: 'late';
+  readonly operation: number;
+  readonly after: FileEntry;
+}
+
 export type JournalRecord =
   | StageRecord
   | BeginRecord
-  | UndoRecord
+  | ActionRecord
+  | LateRecord
   | { readonly kind: 'commit' }
   /** From here on the transaction is undone, even if a commit record stands before it. */
   | { readonly kind: 'rollback'; readonly cause: string }
@@ -60,7 +84,7 @@ export type JournalRecord =
 export interface Journal {
   readonly stage: StageRecord;
   readonly begin: BeginRecord | undefined;
-  readonly undo: ReadonlyMap<number, unknown>;
+  readonly undo: ReadonlyMap<number, readonly ActionRecord[]>;
   readonly committed: boolean;
   readonly rollingBack: boolean;
   readonly rolledBack: boolean;
@@ -79,7 +103,7 @@ export function formatRecord(record: JournalRecord): string {
  * whole line that leaves an empty one, by which a torn line can be told from a changed one.
  */
 export function formatUndoing(
-  record: Extract<JournalRecord, { kind: 'rollback' | 'rolled-back' | 'rollback-failed' }>,
+  record: Extract<JournalRecord, { kind: 'rollback' | 'rolled-back' | 'rollback-failed' | 'undone' }>,
 ): string {
   return `\n${formatRecord(record)}`;
 }
@@ -129,7 +153,12 @@ function isTornBeforeUndoing(line: string, next: string | undefined, nextIsLast:
   return UNDOING.has(parseRecord(next)?.kind);
 }
 
-const UNDOING: ReadonlySet<JournalRecord['kind'] | undefined> = new Set(['rollback', 'rolled-back', 'rollback-failed']);
+const UNDOING: ReadonlySet<JournalRecord['kind'] | undefined> = new Set([
+  'rollback',
+  'rolled-back',
+  'rollback-failed',
+  'undone',
+]);
 
 function parseRecord(line: string): JournalRecord | undefined {
   const json = line.slice(65);
@@ -148,12 +177,13 @@ function assemble(records: readonly JournalRecord[], path: string): Journal | un
     throw damaged(path, 'it does not begin with a record that this version knows');
   let begin: BeginRecord | undefined;
   let failed: Journal['failed'];
-  const undo = new Map<number, unknown>();
+  const undo = new Map<number, ActionRecord[]>();
   const kinds = new Set<JournalRecord['kind']>();
   for (const record of rest) {
     kinds.add(record.kind);
     if (record.kind === 'begin') begin = checkBegin(record, path);
-    else if (record.kind === 'undo') undo.set(record.operation, record.data);
+    else if (record.kind === 'late') begin = withLate(begin, record, path);
+    else if (isActionRecord(record)) undo.set(record.operation, [...(undo.get(record.operation) ?? []), record]);
     else if (record.kind === 'rollback-failed') failed = { cause: record.cause, path: record.path };
     else if (record.kind === 'stage') throw damaged(path, 'it has two beginnings');
   }
@@ -168,6 +198,16 @@ function assemble(records: readonly JournalRecord[], path: string): Journal | un
     rolledBack: kinds.has('rolled-back'),
     failed,
   };
+}
+
+function isActionRecord(record: JournalRecord): record is ActionRecord {
+  return ['undo', 'started', 'done', 'undone'].includes(record.kind);
+}
+
+function withLate(begin: BeginRecord | undefined, { operation, after }: LateRecord, path: string): BeginRecord {
+  const late = begin?.operations[operation];
+  if (begin === undefined || late?.kind !== 'write') throw damaged(path, 'it completes an operation that is not there');
+  return { ...begin, operations: begin.operations.with(operation, { ...late, after }) };
 }
 
 /** Paths in a journal are checked like any other input. */
