@@ -90,16 +90,23 @@ export function findOwner(files: Files, layout: Layout): string | undefined {
 /** Undefined where the lock is ours now; else the one that has it, or that came at the same time. */
 function contend(files: Files, layout: Layout, name: string, own: ProcessIdentity): Contender | undefined {
   const path = join(layout.locks, `try.${name}`);
-  files.writeNew(path, '', 0o644, 'unflushed');
-  let taken = false;
   try {
+    files.writeNew(path, '', 0o644, 'unflushed');
     const rival = liveRivals(files, layout, name, own, 'remove')[0];
-    if (rival !== undefined) return rival;
-    files.rename(path, join(layout.locks, `held.${name}`));
-    taken = true;
-    return undefined;
+    if (rival === undefined) hold(files, join(layout.locks, `held.${name}`));
+    return rival;
   } finally {
-    if (!taken) removeQuietly(files, path);
+    removeQuietly(files, path);
+  }
+}
+
+/** A second name, and not a renaming: one who lists the folder in between could see neither the old nor the new name. */
+function hold(files: Files, path: string): void {
+  try {
+    files.writeNew(path, '', 0o644, 'unflushed');
+  } catch (error) {
+    removeQuietly(files, path);
+    throw error;
   }
 }
 
