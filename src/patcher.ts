@@ -274,10 +274,25 @@ export class Patcher {
       this.#logNothing(first.plan);
       return this.#result('nothing', first, null, recovered);
     }
-    return this.#withLock(waitMs, async (lock) => {
-      if (isInterrupted(files, this.#layout)) recovered = await this.#recoverNow();
-      return this.#startLocked(policy, reason, lock, recovered);
-    });
+    try {
+      return await this.#withLock(waitMs, async (lock) => {
+        if (isInterrupted(files, this.#layout)) recovered = await this.#recoverNow();
+        return this.#startLocked(policy, reason, lock, recovered);
+      });
+    } catch (error) {
+      return this.#keepUnwritable(policy, first, error, recovered);
+    }
+  }
+
+  /** A home that cannot even be locked has not been touched: where the policy is not strict, it stays as it was found. */
+  #keepUnwritable(policy: Policy, run: Run, error: unknown, recovered: string | null): RunResult {
+    const { files } = this.#doors;
+    const isUnwritable = error instanceof PatchError && (error.code === 'UNWRITABLE' || error.code === 'NO_SPACE');
+    if (!isUnwritable || policy === 'strict' || this.#rules.companion || isInterrupted(files, this.#layout))
+      throw error;
+    if (run.plan.drifted.length > 0) throw error;
+    this.#logKept(error);
+    return this.#result('kept', { ...run, plan: { ...run.plan, changes: [] }, failure: error }, null, recovered);
   }
 
   /** Finishes or undoes an interrupted transaction; nothing else. */

@@ -278,30 +278,31 @@ class Transaction {
   /** What is about to be replaced must be what was planned for; what is not known to be is read through the backup. */
   async #verifyBackups(): Promise<void> {
     const { files, bulk, layout } = this.#context;
-    const wanted = [...this.#operations.entries()].flatMap(([index, operation]) => {
+    const unknown: { path: string; operation: Operation; before: FileEntry }[] = [];
+    for (const [index, operation] of this.#operations.entries()) {
       const before = beforeOf(operation);
-      return before === undefined ? [] : [{ index, operation, before }];
-    });
-    const unknown = wanted.filter(({ index }) => !this.#known.has(index));
+      if (before === undefined) continue;
+      const backup = this.#work(index, 'old');
+      const target = absolute(layout, operation.path);
+      const stat = files.stat(target);
+      if (stat === undefined) throw this.#changedMeanwhile(operation.path);
+      this.#backedUp.set(index, stat);
+      // Overlay file systems show two names of one file as two files; a file that took the other's place looks the same.
+      const isApart = !this.#copied.has(index) && files.stat(backup)?.inode !== stat.inode;
+      if (isApart || !this.#known.has(index)) unknown.push({ path: backup, operation, before });
+      if (isApart) unknown.push({ path: target, operation, before });
+    }
     const results = await bulk.digest(
-      unknown.map(({ index, before }) => ({
-        path: this.#work(index, 'old'),
+      unknown.map(({ path, before }) => ({
+        path,
         sizeBytes: before.sizeBytes,
         withSha256: before.sha256 !== undefined,
       })),
     );
-    for (const [n, { operation, before }] of unknown.entries()) {
-      const digests = resultOf(results[n], absolute(layout, operation.path));
+    for (const [n, { path, operation, before }] of unknown.entries()) {
+      const digests = resultOf(results[n], path);
       if (!sameContent({ ...digests, kind: 'file', mode: before.mode }, before))
         throw this.#changedMeanwhile(operation.path);
-    }
-    for (const { index, operation } of wanted) {
-      const stat = files.stat(absolute(layout, operation.path));
-      const isCopy = this.#copied.has(index);
-      if (stat === undefined || (!isCopy && files.stat(this.#work(index, 'old'))?.inode !== stat.inode)) {
-        throw this.#changedMeanwhile(operation.path);
-      }
-      this.#backedUp.set(index, stat);
     }
   }
 
