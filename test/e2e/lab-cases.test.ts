@@ -1,12 +1,12 @@
 // The lab's cases and ours, through the built command line: in both layouts as they are; and in layout 4.4 with Carbon's own patcher
 // to come, which must find nothing to do after every start. (The lab's own runner checks the lab's cases in CI besides.)
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { carbonFindsNothingToDo } from '../support/carbon-oracle.js';
 import type { TestHome } from '../support/home-builder.js';
 import { filesWithOtherNames } from '../support/tree-snapshot.js';
-import { LAB, layoutsOf, needLab, readCases, runCase } from './lab-case.js';
+import { LAB, type LabCase, layoutsOf, needLab, readCases, runCase } from './lab-case.js';
 
 const CASES = join(import.meta.dirname, 'cases');
 const missing = needLab();
@@ -25,8 +25,21 @@ describe('our cases, nobody after us', () => {
   }
 });
 
-/** Where Carbon reads a home differently a pack is held, so that the outcome is another than the case expects. */
-const HELD = new Set<string>([]);
+/**
+ * Where Carbon would stop at a pack, or read it differently, the pack is held: the outcome is another than the case expects.
+ * What is ever below `.held` after a start.
+ */
+const HELD: ReadonlyMap<string, readonly string[]> = new Map([
+  ['rename-with-blank-before-parameters', ['patches/.held/patch0001']],
+  ['servicepack-file-that-sorts-last', ['servicepacks/.held/servicepack002.txt']],
+  ['servicepack-without-lib', ['servicepacks/.held/servicepack001']],
+  ['bad-jar-others-apply', ['patches/.held/patch0002']],
+  ['bad-jar-last-good', ['patches/.held/patch0002']],
+  ['jar-without-manifest', ['patches/.held/patch0001', 'patches/.held/patch0002']],
+  ['folder-in-patch', ['patches/.held/patch0001', 'patches/.held/patch0002']],
+]);
+/** Its verification warns of a folder in a service pack at every start; nothing can be done (2-carbon, last section). */
+const FOLDER_IN_SERVICEPACK = / is a folder in a service pack$/;
 
 describe.skipIf(missing !== undefined)('the lab’s cases, Carbon’s own patcher after us', () => {
   for (const one of labCases.filter((each) => layoutsOf(each).includes('4.4')))
@@ -38,16 +51,33 @@ describe('our cases, Carbon’s own patcher after us', () => {
     test(`${one.id}: ${one.title}`, () => expectCarbonAtRest(one));
 });
 
-async function expectCarbonAtRest(one: (typeof ourCases)[number]): Promise<void> {
+async function expectCarbonAtRest(one: LabCase): Promise<void> {
+  const held = HELD.get(one.id);
+  const everHeld = new Set<string>();
   const differences = await runCase(one, '4.4', {
     companion: true,
-    lookOnly: HELD.has(one.id),
-    afterStart: async (home) => [
-      ...(await carbonFindsNothingToDo(home.root)).reasons.map((reason) => `Carbon: ${reason}`),
-      ...filesAreOnlyThere(home),
-    ],
+    lookOnly: held !== undefined,
+    afterStart: async (home) => {
+      for (const path of heldIn(home)) everHeld.add(path);
+      const { reasons } = await carbonFindsNothingToDo(home.root);
+      return [
+        ...reasons.filter((reason) => !FOLDER_IN_SERVICEPACK.test(reason)).map((reason) => `Carbon: ${reason}`),
+        ...filesAreOnlyThere(home),
+      ];
+    },
   });
   expect(differences).toEqual([]);
+  expect([...everHeld].sort()).toEqual(held ?? []);
+}
+
+function heldIn(home: TestHome): string[] {
+  return ['patches/.held', 'servicepacks/.held'].flatMap((folder) =>
+    existsSync(home.path(folder))
+      ? readdirSync(home.path(folder))
+          .sort()
+          .map((name) => `${folder}/${name}`)
+      : [],
+  );
 }
 
 /** Carbon copies in place: no file that it may write to has a second name among ours. */
