@@ -39,7 +39,7 @@ export interface BatchAnswer {
   readonly results: readonly PlainResult[];
 }
 
-/** Below so many bytes a thread costs more than it saves. */
+/** Below so many bytes a thread costs more than it saves; above, the calling thread must stay free to keep its lock fresh. */
 const WORTH_THREADS_BYTES = 16 * 1024 * 1024;
 const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ITEMS = 64;
@@ -99,7 +99,7 @@ export class WorkerBulk implements Bulk {
   #isWorthThreads(items: readonly { readonly sizeBytes: number }[]): boolean {
     let total = 0;
     for (const item of items) total += item.sizeBytes;
-    return items.length > 1 && total >= WORTH_THREADS_BYTES;
+    return total >= WORTH_THREADS_BYTES;
   }
 
   #spread(

@@ -10,9 +10,9 @@ import { randomName, sleep } from '../system/clock.js';
 import { toPatchError } from './failure.js';
 import { ensureFolder } from './transaction.js';
 
-/** A lock of another host or container counts as dead when it was not touched for so long; its owner touches it every 5 s. */
-const FOREIGN_STALE_MS = 60_000;
-const BEAT_MS = 5_000;
+/** A lock of another host or container counts as dead when it was not touched for so long; its owner touches it every 2 s. */
+const FOREIGN_STALE_MS = 20_000;
+const BEAT_MS = 2_000;
 const TIE_MS = 40;
 
 interface Contender {
