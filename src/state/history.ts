@@ -87,6 +87,8 @@ function formatLine(entry: HistoryEntry, number: number, previous: string, files
 }
 
 function parseLine(line: string): HistoryRecord | undefined {
+  // Quicker than an exception, of which a damaged file can hold millions.
+  if (!line.startsWith('{')) return undefined;
   try {
     const record = JSON.parse(line) as Partial<HistoryRecord>;
     return typeof record.transaction === 'string' &&

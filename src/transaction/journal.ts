@@ -125,8 +125,9 @@ export function parseJournal(text: string, path: string): Journal | undefined {
     const isLast = index === lines.length - 1;
     const record = isLast ? undefined : parseRecord(line);
     if (record !== undefined) records.push(record);
-    else if (isLast || isTorn(lines.slice(index))) break;
+    else if (isLast) break;
     else if (line === '') continue;
+    else if (isTorn(lines.slice(index))) break;
     else if (!isTornBeforeUndoing(line, lines[index + 1], index + 2 === lines.length))
       throw damaged(path, `record ${index + 1} is not as it was written`);
   }
@@ -164,7 +165,8 @@ function parseRecord(line: string): JournalRecord | undefined {
   const json = line.slice(65);
   if (line[64] !== ' ' || line.slice(0, 64) !== digestText(json)) return undefined;
   try {
-    return JSON.parse(json) as JournalRecord;
+    const record = JSON.parse(json) as JournalRecord | null;
+    return typeof record?.kind === 'string' ? record : undefined;
   } catch {
     return undefined;
   }
@@ -173,7 +175,7 @@ function parseRecord(line: string): JournalRecord | undefined {
 function assemble(records: readonly JournalRecord[], path: string): Journal | undefined {
   const [stage, ...rest] = records;
   if (stage === undefined) return undefined;
-  if (stage.kind !== 'stage' || stage.format !== 1)
+  if (stage.kind !== 'stage' || stage.format !== 1 || !isStage(stage))
     throw damaged(path, 'it does not begin with a record that this version knows');
   let begin: BeginRecord | undefined;
   let failed: Journal['failed'];
@@ -198,6 +200,14 @@ function assemble(records: readonly JournalRecord[], path: string): Journal | un
     rolledBack: kinds.has('rolled-back'),
     failed,
   };
+}
+
+function isStage({ transaction, folders }: StageRecord): boolean {
+  return (
+    typeof transaction === 'string' &&
+    Array.isArray(folders) &&
+    folders.every((folder: WorkFolder | null) => typeof folder?.path === 'string')
+  );
 }
 
 function isActionRecord(record: JournalRecord): record is ActionRecord {
