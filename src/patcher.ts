@@ -9,7 +9,7 @@ import type { Finding } from './doctor.js';
 import { DigestCache } from './home/digest-cache.js';
 import { ABSENT, type Md5, type RootedPath } from './home/entry.js';
 import { detectLayout, hasCompanion } from './home/find-home.js';
-import { Inventory } from './home/inventory.js';
+import { Inventory, sameIdentity } from './home/inventory.js';
 import { absolute, display, type Layout, type LayoutName } from './home/layout.js';
 import { type Exclusion, observe } from './home/observe.js';
 import type { Pack } from './home/pack.js';
@@ -37,7 +37,7 @@ import { type History, type HistoryRecord, readHistory } from './state/history.j
 import { formatLedger, readLedger } from './state/ledger-file.js';
 import type { Bulk } from './system/bulk.js';
 import { transactionId } from './system/clock.js';
-import type { Files } from './system/files.js';
+import type { Files, FileStat } from './system/files.js';
 import { type AheadReport, stageAhead } from './transaction/ahead.js';
 import { toPatchError } from './transaction/failure.js';
 import { findOwner, Lock } from './transaction/lock.js';
@@ -264,11 +264,7 @@ export class Patcher {
     if (isInterrupted(files, this.#layout)) recovered = await this.#recoverLocked(waitMs);
     this.#log('info', CHECKING);
     const first = await this.#lookByPolicy(policy);
-    if (
-      first.plan.operations.length === 0 &&
-      first.failure === undefined &&
-      findOwner(files, this.#layout) === undefined
-    ) {
+    if (isEmpty(first.plan) && first.failure === undefined && findOwner(files, this.#layout) === undefined) {
       this.#saveCache(first.look.inventory);
       this.#logProblems(first.plan);
       this.#logNothing(first.plan);
@@ -408,7 +404,7 @@ export class Patcher {
     for (;;) {
       this.#logProblems(run.plan);
       if (run.failure !== undefined && policy === 'strict') throw run.failure;
-      if (run.plan.operations.length === 0) {
+      if (isEmpty(run.plan)) {
         this.#saveCache(run.look.inventory);
         if (run.failure === undefined) this.#logNothing(run.plan);
         else this.#logKept(run.failure);
@@ -523,7 +519,7 @@ export class Patcher {
       if (lastGood === undefined) {
         // Nothing is done: the home stays as it is found.
         const operations = policy === 'strict' ? withRefusals.operations : [];
-        return { look, plan: { ...withRefusals, operations, changes: [] }, excluded: left, failure };
+        return { look, plan: { ...withRefusals, operations, changes: [], ledger: undefined }, excluded: left, failure };
       }
       return {
         look: lastGood.look,
@@ -548,6 +544,7 @@ export class Patcher {
       plan.ledger === undefined ? plan.operations : [...plan.operations, this.#ledgerOperation(plan.ledger)];
     const transaction = plan.ledger?.transaction ?? this.#newTransaction();
     this.#transaction = transaction;
+    const verified = new Map<string, { readonly stat: FileStat; readonly md5: Md5 }>();
     // First, so that every line about the transaction carries its id.
     this.#emit({ kind: 'transaction', transaction, state: 'begun' });
     if (!quiet) {
@@ -575,6 +572,7 @@ export class Patcher {
           paths: plan.changes.map((change) => ({ action: change.action, path: change.path })),
         },
         knownMd5: (path, stat) => inventory.cache.lookup(path, stat)?.md5,
+        onVerified: (path, stat, md5) => verified.set(path, { stat, md5 }),
         beforeCommit: () => lock.check(),
       });
     } catch (error) {
@@ -586,6 +584,11 @@ export class Patcher {
           : `Transaction ${transaction} failed, the home is as before: ${cause}`,
       );
       throw error;
+    }
+    // What was read after it was put in place need not be read at the next start, if nothing has touched it since.
+    for (const [path, { stat, md5 }] of verified) {
+      const now = this.#doors.files.stat(path);
+      if (now !== undefined && sameIdentity(now, stat)) inventory.cache.record(path, now, { md5 });
     }
     if (quiet) this.#logNothing(plan);
     else this.#log('info', VERIFICATION_DONE);
@@ -925,6 +928,11 @@ function withoutErrors(problems: readonly Problem[]): Problem[] {
 
 function asWarning(problem: Problem): Problem {
   return problem.severity === 'error' ? { ...problem, severity: 'warning' } : problem;
+}
+
+/** Nothing is to be done, and nothing to be recorded: a record may change where no path does. */
+function isEmpty(plan: Plan): boolean {
+  return plan.operations.length === 0 && plan.ledger === undefined;
 }
 
 /** Whether the plugins are what the record says, whatever else is wrong. */

@@ -40,6 +40,8 @@ export interface TransactionRequest {
   readonly summary: TransactionSummary;
   /** The MD5 of a file, if it is known and the file is still the one that was read; else it is read again. */
   readonly knownMd5?: (path: string, stat: FileStat) => Md5 | undefined;
+  /** Told of each file that was put in place, read again and found to be right. */
+  readonly onVerified?: (path: string, stat: FileStat, md5: Md5) => void;
   /** Called when everything is deployed and verified, before the commit record. @throws to have it all undone */
   readonly beforeCommit?: () => void;
 }
@@ -388,6 +390,7 @@ class Transaction {
         operation.kind === 'write' && !this.#ahead.isAsTaken(index, absolute(layout, operation.path)),
     );
     const totalBytes = written.reduce((sum, operation) => sum + operation.after.sizeBytes, 0);
+    const stats = written.map((operation) => files.stat(absolute(layout, operation.path)));
     const results = await bulk.digest(
       written.map((operation) => ({
         path: absolute(layout, operation.path),
@@ -406,6 +409,8 @@ class Transaction {
           { path },
         );
       }
+      const stat = stats[n];
+      if (stat !== undefined) this.#request.onVerified?.(absolute(layout, operation.path), stat, found.md5);
     }
     for (const operation of this.#operations) {
       if (operation.kind === 'delete' && files.stat(absolute(layout, operation.path)) !== undefined) {
