@@ -17,7 +17,7 @@ export interface UseCase {
 
 export interface UseCaseResult {
   readonly exitCode: number;
-  /** For programs: printed as JSON. */
+  /** For programs: printed as JSON. Undefined of a stream, which has said everything. */
   readonly document: unknown;
   /** For people; empty where there is nothing to say. */
   readonly text: string;

@@ -8,9 +8,9 @@ const CONFIG_LIMIT_BYTES = 1024 * 1024;
 
 /** A link is followed: configuration is often mounted so. @throws PatchError CONFIG_INVALID with the line of what is wrong */
 export async function readConfigFile(files: Files, path: string): Promise<ConfigLayer> {
-  const { parseDocument } = await import('yaml');
+  const { default: yaml } = await import('yaml');
   const text = readText(files, path);
-  const document = parseDocument(text, { uniqueKeys: true });
+  const document = yaml.parseDocument(text, { uniqueKeys: true });
   const [error] = document.errors;
   if (error !== undefined)
     throw new PatchError('CONFIG_INVALID', `${path}: ${error.message.split('\n')[0] ?? 'not YAML'}`, {

@@ -52,7 +52,7 @@ export function textOf(event: PatchEvent): LogText | undefined {
         ...namesOf('apply', event.apply),
         ...namesOf('revert', event.revert),
         ...namesOf('update', event.update),
-        `${event.changes} paths change`,
+        event.changes === 1 ? '1 path changes' : `${event.changes} paths change`,
       ];
       return { level: 'info', body: `Plan: ${parts.join('; ')}`, isStory: false };
     }

@@ -29,9 +29,10 @@ export class LogFile {
     this.path = path;
   }
 
-  /** @throws PatchError NOT_A_FILE, or the error of the file system */
+  /** An empty text makes the file. @throws PatchError NOT_A_FILE, or the error of the file system */
   append(text: string): void {
     this.#descriptor ??= this.#open();
+    if (text === '') return;
     const bytes = Buffer.from(this.#isTorn ? `\n${text}` : text, 'utf8');
     this.#isTorn = true;
     for (let written = 0; written < bytes.length; )
