@@ -17,11 +17,23 @@ export async function readConfigFile(files: Files, path: string): Promise<Config
       path,
       cause: error,
     });
-  const value: unknown = document.toJS({ maxAliasCount: 0 });
+  const value = toPlain(() => document.toJS({ maxAliasCount: 0 }), path);
   if (value === null || value === undefined) return { name: path, values: {} };
   if (typeof value !== 'object' || Array.isArray(value))
     throw new PatchError('CONFIG_INVALID', `${path}: expected settings, each as key: value`, { path });
   return { name: path, values: value as Record<string, unknown> };
+}
+
+/** Aliases are refused: a few of them can stand for more than a memory holds. */
+function toPlain(make: () => unknown, path: string): unknown {
+  try {
+    return make();
+  } catch (error) {
+    throw new PatchError('CONFIG_INVALID', `${path}: ${error instanceof Error ? error.message : 'not plain values'}`, {
+      path,
+      cause: error,
+    });
+  }
 }
 
 function readText(files: Files, path: string): string {
