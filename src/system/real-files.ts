@@ -147,9 +147,9 @@ export class RealFiles implements Files {
     this.#giveToOwnerOfParent(path);
   }
 
-  append(path: string, data: string): void {
+  append(path: string, data: Uint8Array | string): void {
     withDescriptor(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW, (descriptor) => {
-      writeFully(descriptor, Buffer.from(data, 'utf8'));
+      writeFully(descriptor, typeof data === 'string' ? Buffer.from(data, 'utf8') : data);
       fdatasyncSync(descriptor);
     });
   }

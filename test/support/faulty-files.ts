@@ -106,7 +106,7 @@ export class FaultyFiles implements Files {
     this.#files.writeNew(path, data, mode, flush);
   }
 
-  append(path: string, data: string): void {
+  append(path: string, data: Uint8Array | string): void {
     this.#change('append', path, true);
     this.#part('append', 'half', path, true, () =>
       this.#files.append(path, data.slice(0, Math.floor(data.length / 2))),

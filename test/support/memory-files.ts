@@ -249,11 +249,11 @@ export class MemoryFiles implements Files {
     if (flush === 'flushed') this.#flushFile(number, path);
   }
 
-  append(path: string, data: string): void {
+  append(path: string, data: Uint8Array | string): void {
     const number = this.#opened(path, true);
     const node = this.#node(number);
     if (node.kind !== 'file') throw errno('EISDIR', path);
-    this.#write(number, node.bytes.length, Buffer.from(data), path);
+    this.#write(number, node.bytes.length, typeof data === 'string' ? Buffer.from(data) : Buffer.from(data), path);
     this.#flushFile(number, path, 'data');
   }
 
