@@ -8,7 +8,7 @@ import type { BackupFile, Observation, SeenPlugin } from '../plan/observation.js
 import { errorProblem, notice, type Problem } from '../problem.js';
 import { md5OfText } from '../system/digest-text.js';
 import type { Files, FileStat } from '../system/files.js';
-import { parseJars, parseNames } from './carbon-state.js';
+import { formatJars, formatNames, parseJars, parseNames } from './carbon-state.js';
 import { ABSENT, type FileEntry, type RootedPath, type Sha256 } from './entry.js';
 import type { Inventory, Wanted } from './inventory.js';
 import { absolute, BACKUP_PACK, bundlesInfoPath, display, type Layout, rooted, STATE_FOLDER } from './layout.js';
@@ -168,11 +168,14 @@ function warnOfAbsorbList(
 function readState(files: Files, layout: Layout): Observation['state'] {
   const names = readText(files, layout.namesFile);
   const jars = layout.jarsFile === undefined ? undefined : readText(files, layout.jarsFile);
-  return {
+  const state = {
     names: names === undefined ? [] : parseNames(names),
     jars: jars === undefined ? undefined : parseJars(jars).jars,
-    namesFile: names !== undefined,
-    jarsFile: jars !== undefined,
+  };
+  return {
+    ...state,
+    namesFile: names === formatNames(state.names),
+    jarsFile: state.jars !== undefined && jars === formatJars(state.jars),
   };
 }
 

@@ -451,6 +451,30 @@ class Planner {
     }
   }
 
+  /** What is set aside after this plan: what it moves there, and what is there already and stays. */
+  #heldAfter(): Ledger['held'] {
+    const moved = this.#moves.flatMap((move) =>
+      move.kind === 'move' && splitRooted(move.target).path.startsWith(`${HELD_FOLDER}/`)
+        ? [splitRooted(move.path)]
+        : [],
+    );
+    const staying = [...this.#seen.packs.filter((pack) => !this.#packs.includes(pack)), ...this.#seen.excluded].filter(
+      (pack) => pack.held,
+    );
+    const hiding = new Set(this.#seen.hidingFiles);
+    return [
+      ...moved
+        .filter(({ root, path }) => root !== 'servicepacks' || !hiding.has(path))
+        .map(({ root, path }) => ({
+          name: path,
+          kind: root === 'patches' ? ('patch' as const) : ('servicepack' as const),
+        })),
+      ...staying.map(({ name, kind }) => ({ name, kind })),
+    ]
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map((one) => ({ ...one, reason: 'not applied' }));
+  }
+
   /** The names file must say what we wrote, or (at first contact) nothing that contradicts the folders. */
   #checkStateFiles(): void {
     const { ledger, state, layout } = this.#seen;
@@ -514,13 +538,7 @@ class Planner {
       names,
       jars: jars === undefined ? undefined : Object.fromEntries([...jars].sort(([a], [b]) => (a < b ? -1 : 1))),
       ...(Object.keys(bundles.edits).length === 0 ? {} : { bundles: bundles.edits }),
-      held: this.#moves
-        .filter((move) => move.kind === 'move' && splitRooted(move.target).path.startsWith(HELD_FOLDER))
-        .map((move) => ({
-          name: splitRooted(move.path).path,
-          kind: splitRooted(move.path).root === 'patches' ? 'patch' : 'servicepack',
-          reason: 'not applied',
-        })),
+      held: this.#heldAfter(),
     };
     const changed =
       this.#makes.length + this.#writes.length + this.#removes.length + this.#moves.length + operations.length > 0;

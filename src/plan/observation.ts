@@ -52,6 +52,7 @@ export interface Observation {
   readonly backupAbsorbed: boolean;
   /** Read at first contact only. */
   readonly backup: ReadonlyMap<RootedPath, BackupFile>;
+  /** `namesFile`, `jarsFile`: the file is there and written as we write it; one with a blank line breaks Carbon's every start. */
   readonly state: CarbonState & { readonly namesFile: boolean; readonly jarsFile: boolean };
   readonly ledger: Ledger | undefined;
   /** Every path below plugins, without our own and other dot folders at the top. */
