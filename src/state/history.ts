@@ -73,8 +73,9 @@ export function readHistory(files: Files, layout: Layout): History {
   for (const [index, line] of lines.entries()) {
     if (line === '' && index === lines.length - 1) break;
     const record = parseLine(line);
-    // A line that is no record is what an interrupted append left; the next record's digest of it proves that.
-    if (record !== undefined && record.previous !== previous) brokenAt ??= index + 1;
+    // A line that is no record is what an interrupted append left: without an end, or the next record's digest of it proves it.
+    const isLastWhole = index === lines.length - 2 && lines.at(-1) === '';
+    if (record === undefined ? isLastWhole : record.previous !== previous) brokenAt ??= index + 1;
     if (record !== undefined) records.push(record);
     previous = digestText(line);
   }
