@@ -8,13 +8,15 @@ import { originalsOf } from '../plan/make-plan.js';
 import type { Keep, Operation } from '../plan/operation.js';
 import { appendHistory } from '../state/history.js';
 import { copyLedger, readLedger } from '../state/ledger-file.js';
-import type { BeginRecord, StageRecord } from './journal.js';
+import type { ActionRecord, BeginRecord, StageRecord } from './journal.js';
 import { setAside } from './set-aside.js';
 import { BEGUN, beforeOf, ensureFolder, removeIfEmpty, type TransactionContext } from './transaction.js';
 
 export interface Finished {
   readonly stage: StageRecord;
   readonly begin: BeginRecord | undefined;
+  /** What the journal says of actions; needed where they are committed. */
+  readonly undo?: ReadonlyMap<number, readonly ActionRecord[]>;
 }
 
 /** `swept`: nothing was deployed. `rolled-back`: everything is undone and verified. `committed`: the commit record is flushed. */
@@ -25,6 +27,10 @@ export async function cleanUp(context: TransactionContext, finished: Finished, o
   const { stage, begin } = finished;
   if (outcome === 'committed' && begin !== undefined) {
     keepOriginals(context, stage, begin);
+    if (finished.undo !== undefined && finished.undo.size > 0) {
+      const { cleanUpActions } = await import('./actions/clean-up-actions.js');
+      await cleanUpActions(context, stage, finished.undo);
+    }
     releaseStore(context, begin);
     copyLedger(files, layout);
     appendHistory(files, layout, {

@@ -58,6 +58,8 @@ export type ActionRecord =
       readonly step: number;
       readonly process: ProcessIdentity;
     }
+  /** From here on what is only prepared is not rolled back any more. */
+  | { readonly kind: 'executing'; readonly operation: number }
   /** Without it what was begun may have been done in part. */
   | { readonly kind: 'done'; readonly operation: number; readonly step: number }
   | { readonly kind: 'undone'; readonly operation: number; readonly step: number };
@@ -185,8 +187,11 @@ function assemble(records: readonly JournalRecord[], path: string): Journal | un
     kinds.add(record.kind);
     if (record.kind === 'begin') begin = checkBegin(record, path);
     else if (record.kind === 'late') begin = withLate(begin, record, path);
-    else if (isActionRecord(record)) undo.set(record.operation, [...(undo.get(record.operation) ?? []), record]);
-    else if (record.kind === 'rollback-failed') failed = { cause: record.cause, path: record.path };
+    else if (isActionRecord(record)) {
+      const own = undo.get(record.operation) ?? [];
+      own.push(record);
+      undo.set(record.operation, own);
+    } else if (record.kind === 'rollback-failed') failed = { cause: record.cause, path: record.path };
     else if (record.kind === 'stage') throw damaged(path, 'it has two beginnings');
   }
   if (begin === undefined && (kinds.has('commit') || kinds.has('undo')))
@@ -211,7 +216,7 @@ function isStage({ transaction, folders }: StageRecord): boolean {
 }
 
 function isActionRecord(record: JournalRecord): record is ActionRecord {
-  return ['undo', 'started', 'done', 'undone'].includes(record.kind);
+  return ['undo', 'started', 'executing', 'done', 'undone'].includes(record.kind);
 }
 
 function withLate(begin: BeginRecord | undefined, { operation, after }: LateRecord, path: string): BeginRecord {

@@ -46,7 +46,7 @@ export async function recoverJournal(context: TransactionContext, journal: Journ
       await cleanUp(context, { stage: journal.stage, begin: journal.begin }, 'rolled-back');
       break;
     case 'complete':
-      await cleanUp(context, { stage: journal.stage, begin: journal.begin }, 'committed');
+      await cleanUp(context, { stage: journal.stage, begin: journal.begin, undo: journal.undo }, 'committed');
       break;
     case 'roll-back':
       if (journal.begin === undefined)

@@ -5,11 +5,12 @@ import { basename, dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import { ABSENT, type Entry, type ObservedEntry, sameContent } from '../home/entry.js';
 import { absolute, display, HELD_FOLDER } from '../home/layout.js';
+import type { ActionOperation } from '../plan/action-operation.js';
 import type { DeleteOperation, MoveOperation, Operation, WriteOperation } from '../plan/operation.js';
 import { appendHistory } from '../state/history.js';
 import { checkPath } from './check-path.js';
 import { cleanUp } from './clean-up.js';
-import { type BeginRecord, formatUndoing, type StageRecord } from './journal.js';
+import { type ActionRecord, type BeginRecord, formatUndoing, type StageRecord } from './journal.js';
 import { observeEntry } from './observe-entry.js';
 import { decideMoveBack, decideUndo, type Seen } from './recovery-table.js';
 import { setAside } from './set-aside.js';
@@ -18,7 +19,7 @@ import { afterOf, ensureFolder, removeIfEmpty, type TransactionContext } from '.
 export interface Undoable {
   readonly stage: StageRecord;
   readonly begin: BeginRecord;
-  readonly undo: ReadonlyMap<number, unknown>;
+  readonly undo: ReadonlyMap<number, readonly ActionRecord[]>;
 }
 
 /**
@@ -32,7 +33,8 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
   const folders = new Set<string>();
   for (const [index, operation] of [...undoable.begin.operations.entries()].reverse()) {
     try {
-      undoOne(context, undoable, index, operation, folders);
+      if (operation.kind === 'action') await undoAction(context, undoable, index, cause);
+      else undoOne(context, undoable, index, operation, folders);
     } catch (error) {
       failures.push(rollbackError(context, operation, error));
     }
@@ -74,11 +76,22 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
   context.emit({ kind: 'transaction', transaction: undoable.stage.transaction, state: 'rolled-back' });
 }
 
+async function undoAction(
+  context: TransactionContext,
+  undoable: Undoable,
+  index: number,
+  cause: string,
+): Promise<void> {
+  if (!undoable.undo.has(index)) return;
+  const { undoActions } = await import('./actions/undo-actions.js');
+  await undoActions(context, undoable, index, cause);
+}
+
 function undoOne(
   context: TransactionContext,
   undoable: Undoable,
   index: number,
-  operation: Operation,
+  operation: Exclude<Operation, ActionOperation>,
   folders: Set<string>,
 ): void {
   const { files, layout } = context;

@@ -5,16 +5,20 @@ import { dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { EventSink, Phase } from '../event.js';
 import { ABSENT, type Entry, type FileEntry, type Md5, type RootedPath, sameContent } from '../home/entry.js';
-import { absolute, display, type Layout } from '../home/layout.js';
+import { absolute, display, type Layout, rooted } from '../home/layout.js';
+import type { ActionOperation, LedgerAction } from '../plan/action-operation.js';
 import { type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
 import type { Bulk, BulkResult } from '../system/bulk.js';
 import { md5OfText } from '../system/digest-text.js';
 import type { Files, FileStat } from '../system/files.js';
+import type { Commands } from '../system/run-command.js';
+import type { ActionDoors, ActionRun } from './actions/run-actions.js';
 import { AheadStock, sweepAhead } from './ahead.js';
 import { checkPath } from './check-path.js';
 import { cleanUp } from './clean-up.js';
 import { toPatchError } from './failure.js';
 import {
+  type ActionRecord,
   type BeginRecord,
   formatRecord,
   type JournalRecord,
@@ -30,6 +34,17 @@ export interface TransactionContext {
   readonly bulk: Bulk;
   readonly layout: Layout;
   readonly emit: EventSink;
+  /** How commands of actions are run; absent: as processes. */
+  readonly commands?: Commands;
+}
+
+/** What a transaction with actions needs beside its operations. */
+export interface ActionsRequest {
+  readonly doors: ActionDoors;
+  /** Paths that the files of packs cover: actions leave them alone. */
+  readonly covered: Iterable<RootedPath>;
+  /** The text of the `late` operation, once it is known what was done for each pack. */
+  readonly finish: (done: ReadonlyMap<string, readonly LedgerAction[]>) => string;
 }
 
 export interface TransactionRequest {
@@ -44,6 +59,8 @@ export interface TransactionRequest {
   readonly onVerified?: (path: string, stat: FileStat, md5: Md5) => void;
   /** Called when everything is deployed and verified, before the commit record. @throws to have it all undone */
   readonly beforeCommit?: () => void;
+  /** Only where there are actions among the operations. */
+  readonly actions?: ActionsRequest;
 }
 
 /** Bytes that must stay free beside what is staged. */
@@ -75,6 +92,9 @@ class Transaction {
   readonly #backedUp = new Map<number, FileStat>();
   /** Payloads that were copied, flushed and read before this run. */
   readonly #ahead: AheadStock;
+  /** What the journal says of actions, by operation. */
+  readonly #acts = new Map<number, ActionRecord[]>();
+  #actions: ActionRun | undefined;
 
   constructor(context: TransactionContext, request: TransactionRequest) {
     this.#context = context;
@@ -113,13 +133,15 @@ class Transaction {
     this.#phase('check');
     const { files, layout } = this.#context;
     const paths = this.#operations.map((operation) => operation.path);
+    // Actions say only later which paths they change; in the home's own folder there is always a place to stage.
+    if (this.#request.actions !== undefined) paths.push(rooted('home', 'prepatch.yaml'));
     for (const operation of this.#operations) {
       const targets = operation.kind === 'move' ? [operation.path, operation.target] : [operation.path];
       for (const path of targets) checkPath(this.#context.files, this.#context.layout, path);
     }
     const { folders, places } = placeWork(files, layout, this.#request.transaction, paths);
     this.#folders = folders;
-    this.#places = places;
+    this.#places = places.slice(0, this.#operations.length);
     this.#ahead.find(this.#operations, (index) => this.#folderOf(index));
     for (const [index, folder] of folders.entries()) {
       const needed = this.#operations.reduce(
@@ -167,7 +189,7 @@ class Transaction {
     const { files, bulk, layout } = this.#context;
     const copies: { index: number; operation: WriteOperation; source: string }[] = [];
     for (const [index, operation] of this.#operations.entries()) {
-      if (operation.kind !== 'write') continue;
+      if (operation.kind !== 'write' || operation.source.kind === 'late') continue;
       const target = this.#work(index, 'new');
       if (operation.source.kind === 'text') files.writeNew(target, operation.source.text, operation.after.mode);
       else if (operation.source.kind === 'path') {
@@ -321,7 +343,15 @@ class Transaction {
     this.#phase('deploy');
     const { bulk, layout } = this.#context;
     const folders = new Set<string>();
+    let acted = 0;
     for (const [index, operation] of this.#operations.entries()) {
+      if (index < acted) continue;
+      if (operation.kind === 'action') {
+        acted = await this.#act(index);
+        this.#progress('deploy', acted, this.#operations.length, 0, 0);
+        continue;
+      }
+      if (operation.kind === 'write' && operation.source.kind === 'late') this.#complete(index, operation);
       this.#recheck(index, operation);
       this.#deployOne(index, operation);
       folders.add(dirname(absolute(layout, operation.path)));
@@ -337,6 +367,43 @@ class Transaction {
     await bulk.flushDirectories(
       [...folders].filter((folder) => !removed.has(folder) || this.#context.files.stat(folder) !== undefined),
     );
+  }
+
+  /** Runs the actions from an operation on; returns the number of the operation behind them. */
+  async #act(first: number): Promise<number> {
+    const { actions, transaction } = this.#request;
+    if (actions === undefined) throw new Error('prepatch has a defect: a transaction has actions and nothing for them');
+    const [{ ActionRun }, { coveredPaths }] = await Promise.all([
+      import('./actions/run-actions.js'),
+      import('./actions/planned-change.js'),
+    ]);
+    this.#actions ??= new ActionRun(this.#context, {
+      transaction,
+      operations: this.#operations,
+      folders: this.#folders,
+      covered: coveredPaths(this.#context.layout, actions.covered),
+      doors: actions.doors,
+      append: (record) => {
+        // First, since what fails half-way may be on disk.
+        const own = this.#acts.get(record.operation) ?? [];
+        own.push(record);
+        this.#acts.set(record.operation, own);
+        this.#append(record);
+      },
+    });
+    return this.#actions.runFrom(first);
+  }
+
+  /** The text that depends on what the actions did: staged, and told to the journal, before it is put in place. */
+  #complete(index: number, operation: WriteOperation): void {
+    const { files } = this.#context;
+    const text = this.#request.actions?.finish(this.#actions?.done ?? new Map()) ?? '';
+    const path = this.#work(index, 'new');
+    files.writeNew(path, text, operation.after.mode);
+    files.flushDirectory(this.#folderOf(index));
+    const after: FileEntry = { kind: 'file', ...files.digest(path, false), mode: operation.after.mode };
+    this.#append({ kind: 'late', operation: index, after });
+    this.#operations[index] = { ...operation, after };
   }
 
   /** The world may have moved since the plan: what is there must still be what was backed up. */
@@ -358,7 +425,7 @@ class Transaction {
     }
   }
 
-  #deployOne(index: number, operation: Operation): void {
+  #deployOne(index: number, operation: Exclude<Operation, ActionOperation>): void {
     const { files, layout } = this.#context;
     const target = absolute(layout, operation.path);
     switch (operation.kind) {
@@ -426,7 +493,8 @@ class Transaction {
   /** The commit stands whatever happens here: what could not be cleaned up is left to the next start, and said. */
   async #cleanUpCommitted(): Promise<void> {
     try {
-      await cleanUp(this.#context, { stage: this.#stageRecord(), begin: this.#beginRecord() }, 'committed');
+      const finished = { stage: this.#stageRecord(), begin: this.#beginRecord(), undo: this.#acts };
+      await cleanUp(this.#context, finished, 'committed');
       sweepAhead(this.#context.files, this.#context.layout);
     } catch (error) {
       if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;
@@ -445,7 +513,8 @@ class Transaction {
     const isOurs = error instanceof PatchError || errnoOf(error) !== undefined;
     const cause = error instanceof Error ? error.message : String(error);
     this.#phase('rollback');
-    await rollBack(this.#context, { stage: this.#stageRecord(), begin: this.#beginRecord(), undo: new Map() }, cause);
+    const undoable = { stage: this.#stageRecord(), begin: this.#beginRecord(), undo: this.#acts };
+    await rollBack(this.#context, undoable, cause);
     if (!isOurs) throw error;
     if (error instanceof PatchError && error.exitCode === 1) throw error;
     const path = error instanceof PatchError ? error.path : undefined;
