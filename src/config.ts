@@ -24,6 +24,11 @@ function parseSeconds(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isFinite(number) && number >= 0 && number <= 86_400 ? number : undefined;
 }
 
+function parsePositiveSeconds(value: unknown): number | undefined {
+  const seconds = parseSeconds(value);
+  return seconds === undefined || seconds < 1 ? undefined : seconds;
+}
+
 function parseFlag(value: unknown): boolean | undefined {
   if (typeof value === 'boolean') return value;
   return value === 'true' ? true : value === 'false' ? false : undefined;
@@ -87,6 +92,13 @@ export const SETTINGS = {
     parse: parseSeconds,
     expects: 'seconds, 0 to 86400',
     help: 'how long a drop must have been left alone before a start takes it',
+  }),
+  rescanSeconds: setting<number>({
+    env: 'PREPATCH_RESCAN_SECONDS',
+    default: 60,
+    parse: parsePositiveSeconds,
+    expects: 'seconds, 1 to 86400',
+    help: 'how often prepatch watch looks around without being told of a change',
   }),
   allowModules: setting<boolean>({
     env: 'PREPATCH_ALLOW_MODULES',

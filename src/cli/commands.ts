@@ -16,6 +16,8 @@ export interface CommandSpec {
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** Whether a run of it is one for the logs. */
   readonly isLogged: boolean;
+  /** With --json it prints a line of JSON for each event, as they come, and not one document. */
+  readonly isStream?: boolean;
 }
 
 /** Options that every command takes. */
@@ -98,6 +100,45 @@ export const COMMANDS: readonly CommandSpec[] = [
     example: 'prepatch doctor --home /opt/server',
     options: { fix: { type: 'boolean', describe: 'rebuild what can be proven' }, wait: WAIT },
     isLogged: true,
+  },
+  {
+    name: 'add',
+    isLogged: false,
+    positional: '[path..]',
+    describe: 'check folders, zips or JARs and put them into the drop folders; the next start applies them',
+    example: 'prepatch add --home /opt/server /tmp/patch0042 /tmp/fix.jar',
+    options: {
+      name: { type: 'string', describe: 'the name of the pack, such as patch0042' },
+      'dry-run': { type: 'boolean', describe: 'check and say what it would do, and leave nothing behind' },
+    },
+  },
+  {
+    name: 'remove',
+    isLogged: false,
+    positional: '[pack..]',
+    describe: 'take packs out of the drop folders, kept on a shelf; the next start reverts them',
+    example: 'prepatch remove --home /opt/server patch0042',
+    options: { 'dry-run': { type: 'boolean', describe: 'say what would resurface, and move nothing' }, wait: WAIT },
+  },
+  {
+    name: 'restore',
+    isLogged: false,
+    positional: '[pack..]',
+    describe: 'bring packs back from the shelf; without a name, list what is on it',
+    example: 'prepatch restore --home /opt/server patch0042',
+    options: {
+      number: { type: 'number', describe: 'which of several that were removed under this name; default: the last' },
+      'dry-run': { type: 'boolean', describe: 'say what it would do, and move nothing' },
+      wait: WAIT,
+    },
+  },
+  {
+    name: 'watch',
+    isLogged: false,
+    isStream: true,
+    describe: 'check drops as they come and stage them ahead, so that a start has little left to do',
+    example: 'prepatch watch --home /opt/server',
+    options: { once: { type: 'boolean', describe: 'look once, then end' } },
   },
   {
     name: 'rebase',

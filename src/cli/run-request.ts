@@ -44,7 +44,7 @@ export async function runRequest(request: Request): Promise<number> {
     watchesProgress: homes.length === 1 && lookAtTerminal('error').isTerminal,
   };
   const outcomes = await Promise.all(homes.map((home) => runHome(surroundings, home)));
-  writeStandard('out', isJson ? toJson(outcomes) : toText(outcomes));
+  writeStandard('out', isJson ? toJson(outcomes, request.command.isStream === true ? 0 : 2) : toText(outcomes));
   const exitCode = Math.max(...outcomes.map((outcome) => outcome.exitCode));
   if (request.command.name === 'boot' && exitCode === ExitCode.done && request.words.length > 0) {
     return becomeServer(request.words);
@@ -52,9 +52,11 @@ export async function runRequest(request: Request): Promise<number> {
   return exitCode;
 }
 
-function toJson(outcomes: readonly Outcome[]): string {
-  const documents = outcomes.map((outcome) => outcome.document);
-  return `${JSON.stringify(documents.length === 1 ? documents[0] : documents, null, 2)}\n`;
+/** A stream has said everything but a failure to begin. */
+function toJson(outcomes: readonly Outcome[], indent: number): string {
+  const documents = outcomes.map((outcome) => outcome.document).filter((document) => document !== undefined);
+  if (documents.length === 0) return '';
+  return `${JSON.stringify(documents.length === 1 ? documents[0] : documents, null, indent)}\n`;
 }
 
 function toText(outcomes: readonly Outcome[]): string {

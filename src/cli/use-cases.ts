@@ -36,6 +36,14 @@ export async function runUseCase(use: UseCase): Promise<UseCaseResult> {
       return runDoctor(use);
     case 'config':
       return runConfig(use);
+    case 'add':
+      return (await import('./commands/add.js')).runAdd(use);
+    case 'remove':
+      return (await import('./commands/remove.js')).runRemove(use);
+    case 'restore':
+      return (await import('./commands/restore.js')).runRestore(use);
+    case 'watch':
+      return (await import('./commands/watch.js')).runWatch(use);
     default:
       throw new PatchError('BAD_USAGE', `unknown command ${use.request.command.name}`);
   }

@@ -1,0 +1,77 @@
+// Finds what belongs to a pack by its name: its folder or its zip, wherever it lies, and what lies beside it. Reads only.
+
+import { join } from 'node:path';
+import { inspectArchive } from '../home/archive.js';
+import { BACKUP_PACK, HELD_FOLDER, type Layout } from '../home/layout.js';
+import type { PackKind } from '../home/pack.js';
+import { PAYLOAD_FOLDER } from '../home/pack-source.js';
+import { shapeOfZip } from '../home/zip-shape.js';
+import type { Files } from '../system/files.js';
+
+export interface FoundPack {
+  readonly name: string;
+  readonly kind: PackKind;
+  /** What it is made of, the pack itself first; `place` is relative to the drop folder, without `.held`. */
+  readonly parts: readonly { readonly path: string; readonly place: string }[];
+}
+
+/** Undefined for a name that is none of a pack. */
+export function kindOfName(name: string): PackKind | undefined {
+  if (name.includes('/') || name.includes('\0') || name === BACKUP_PACK) return undefined;
+  return name.startsWith('patch') ? 'patch' : name.startsWith('servicepack') ? 'servicepack' : undefined;
+}
+
+export function dropFolder(layout: Layout, kind: PackKind): string {
+  return kind === 'patch' ? layout.patches : layout.servicepacks;
+}
+
+/** The packs of the drop folders, held or not, by name. */
+export async function findPacks(files: Files, layout: Layout): Promise<FoundPack[]> {
+  const found: FoundPack[] = [];
+  for (const kind of ['servicepack', 'patch'] as const) {
+    const top = dropFolder(layout, kind);
+    for (const folder of [top, join(top, HELD_FOLDER)]) {
+      if (files.stat(folder)?.kind !== 'directory') continue;
+      for (const entry of files.list(folder)) {
+        const name = await nameOfDrop(files, kind, folder, entry);
+        if (name === undefined || found.some((pack) => pack.name === name && pack.kind === kind)) continue;
+        const beside = [
+          { path: join(folder, `${name}.json`), place: `${name}.json` },
+          { path: join(top, PAYLOAD_FOLDER, name), place: `${PAYLOAD_FOLDER}/${name}` },
+        ];
+        const parts = beside.filter((part) => files.stat(part.path) !== undefined);
+        found.push({ name, kind, parts: [{ path: join(folder, entry), place: entry }, ...parts] });
+      }
+    }
+  }
+  return found;
+}
+
+async function nameOfDrop(files: Files, kind: PackKind, folder: string, entry: string): Promise<string | undefined> {
+  if (entry.startsWith('.')) return undefined;
+  const path = join(folder, entry);
+  const stat = files.stat(path);
+  if (stat?.kind === 'directory') return kindOfName(entry) === kind ? entry : undefined;
+  if (stat?.kind !== 'file' || !entry.endsWith('.zip')) return undefined;
+  return (
+    (await readZip(files, path, kind))?.name ??
+    (kindOfName(entry) === kind ? entry.slice(0, -'.zip'.length) : undefined)
+  );
+}
+
+/** The pack that a zip holds; undefined where it is refused or holds none. */
+export async function readZip(
+  files: Files,
+  path: string,
+  kind: PackKind,
+): Promise<{ readonly name: string } | undefined> {
+  const listing = await inspectArchive(files, path);
+  if (listing.kind === 'refused') return undefined;
+  const zipName = path.slice(path.lastIndexOf('/') + 1, -'.zip'.length);
+  const shape = shapeOfZip(
+    kind,
+    zipName,
+    listing.entries.map((entry) => entry.path),
+  );
+  return shape.kind === 'pack' && kindOfName(shape.name) === kind ? { name: shape.name } : undefined;
+}
