@@ -261,10 +261,7 @@ async function isThereAlready(doors: ShelfDoors, drop: Drop): Promise<boolean> {
   const other = taken.find((path) => files.stat(path) !== undefined);
   const top = existing?.parts[0]?.path;
   if (top === undefined && other === undefined) return false;
-  const [first] = drop.parts;
-  const isSame =
-    top !== undefined && first !== undefined && !drop.isBare && (await areSame(doors, drop, existing?.parts ?? []));
-  if (isSame) return true;
+  if (existing !== undefined && (await areSame(doors, drop, existing.parts))) return true;
   const path = top ?? other ?? drop.name;
   throw new PatchError('PACK_REFUSED', `${display(layout, path)} is there already, with other content`, {
     path: display(layout, path),
@@ -277,10 +274,17 @@ async function areSame(
   drop: Drop,
   existing: readonly { readonly path: string; readonly place: string }[],
 ): Promise<boolean> {
+  const { files } = doors;
+  const [pack] = existing;
+  if (drop.isBare && pack !== undefined) {
+    const isFolder = files.stat(pack.path)?.kind === 'directory';
+    if (!isFolder || files.list(pack.path).length !== drop.parts.length) return false;
+  }
   for (const part of drop.parts) {
-    const other = existing.find((one) => one.place === part.place);
-    if (other === undefined || doors.files.stat(other.path)?.kind !== doors.files.stat(part.source)?.kind) return false;
-    if (!(await isSameTree(doors, part.source, other.path))) return false;
+    const inPack = pack === undefined ? part.source : join(pack.path, basename(part.place));
+    const path = drop.isBare ? inPack : existing.find((one) => one.place === part.place)?.path;
+    if (path === undefined || files.stat(path)?.kind !== files.stat(part.source)?.kind) return false;
+    if (!(await isSameTree(doors, part.source, path))) return false;
   }
   return true;
 }

@@ -42,7 +42,7 @@ const PURE_PACKAGES = ['@xmldom/xmldom', 'ajv', 'jsonc-parser', 'semver', 'yaml'
 const READERS = [...BASE, 'system', 'home', 'state', 'release'];
 const ENGINE = [...READERS, 'plan', 'transaction'];
 const USE_CASES = [...ENGINE, 'patcher', 'doctor', 'shelf'];
-const SURFACES = [...USE_CASES, 'shelf', 'report', 'daemon', 'fleet'];
+const SURFACES = [...USE_CASES, 'report', 'daemon', 'fleet'];
 /** Programs and the library start here; nothing may import them. */
 const ENTRY_LAYERS = ['cli', 'index', 'boot'];
 
@@ -63,7 +63,6 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
   patcher: { ...upper, values: [...ENGINE, 'doctor'] },
   doctor: { ...upper, values: ENGINE },
   shelf: { ...upper, values: [...ENGINE, 'patcher'] },
-  shelf: { ...upper, values: USE_CASES },
   report: { values: [...BASE, 'plan'], types: ['*'], packages: '*', node: true, vocabulary: true },
   daemon: { ...upper, values: [...USE_CASES, 'report'] },
   fleet: { ...upper, values: [...USE_CASES, 'report'] },
