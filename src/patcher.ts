@@ -38,12 +38,13 @@ import { formatLedger, readLedger } from './state/ledger-file.js';
 import type { Bulk } from './system/bulk.js';
 import { transactionId } from './system/clock.js';
 import type { Files, FileStat } from './system/files.js';
+import type { Commands } from './system/run-command.js';
 import { type AheadReport, stageAhead } from './transaction/ahead.js';
 import { toPatchError } from './transaction/failure.js';
 import { findOwner, Lock } from './transaction/lock.js';
 import { isInterrupted, type Recovery, recover } from './transaction/recover.js';
 import { readJournal } from './transaction/journal.js';
-import { runTransaction, type TransactionContext } from './transaction/transaction.js';
+import { type ActionsRequest, runTransaction, type TransactionContext } from './transaction/transaction.js';
 
 export interface PatcherDoors {
   readonly files: Files;
@@ -53,6 +54,8 @@ export interface PatcherDoors {
   readonly now: () => number;
   /** Awaited as soon as the home is locked and before it changes: what only work needs is loaded here. */
   readonly prepare?: () => Promise<void>;
+  /** How the commands of packs are run; absent: as processes. */
+  readonly commands?: Commands;
 }
 
 export type HomeState = 'clean' | 'pending' | 'interrupted' | 'drifted' | 'tampered' | 'rollback-failed' | 'probation';
@@ -540,8 +543,9 @@ export class Patcher {
 
   async #execute(plan: Plan, reason: string, lock: Lock, inventory: Inventory): Promise<void> {
     const quiet = plan.changes.length === 0 && !plan.detected.changed;
+    const acts = plan.operations.some((operation) => operation.kind === 'action');
     const operations =
-      plan.ledger === undefined ? plan.operations : [...plan.operations, this.#ledgerOperation(plan.ledger)];
+      plan.ledger === undefined ? plan.operations : [...plan.operations, this.#ledgerOperation(plan.ledger, acts)];
     const transaction = plan.ledger?.transaction ?? this.#newTransaction();
     this.#transaction = transaction;
     const verified = new Map<string, { readonly stat: FileStat; readonly md5: Md5 }>();
@@ -574,6 +578,7 @@ export class Patcher {
         knownMd5: (path, stat) => inventory.cache.lookup(path, stat)?.md5,
         onVerified: (path, stat, md5) => verified.set(path, { stat, md5 }),
         beforeCommit: () => lock.check(),
+        ...(acts ? { actions: this.#actionsRequest(plan) } : {}),
       });
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
@@ -595,7 +600,28 @@ export class Patcher {
     this.#doors.emit({ kind: 'transaction', transaction, state: 'committed' });
   }
 
-  #ledgerOperation(ledger: Ledger): Operation {
+  /** What a transaction with actions needs; what they did is only known, and recorded, when they are done. */
+  #actionsRequest(plan: Plan): ActionsRequest {
+    const { ledger, operations } = plan;
+    const doing = new Set(
+      operations.flatMap((one) => (one.kind === 'action' && one.direction === 'do' ? [one.pack] : [])),
+    );
+    return {
+      doors: { environment: process.env, platform: process.platform, arch: process.arch },
+      covered: Object.keys(ledger?.base ?? {}) as RootedPath[],
+      finish: (done) => {
+        if (ledger === undefined) return '';
+        const packs = ledger.packs.map((pack) =>
+          pack.actions === undefined || !doing.has(pack.name)
+            ? pack
+            : { ...pack, actions: { ...pack.actions, done: done.get(pack.name) ?? [] } },
+        );
+        return formatLedger({ ...ledger, packs });
+      },
+    };
+  }
+
+  #ledgerOperation(ledger: Ledger, isLate: boolean): Operation {
     const path = 'state:ledger.json' as RootedPath;
     const { files } = this.#doors;
     const stat = files.stat(absolute(this.#layout, path));
@@ -603,7 +629,8 @@ export class Patcher {
       stat === undefined
         ? ABSENT
         : ({ kind: 'file', ...files.digest(absolute(this.#layout, path), false), mode: stat.mode } as const);
-    return writeText(path, before, formatLedger(ledger));
+    const write = writeText(path, before, formatLedger(ledger));
+    return isLate && write.kind === 'write' ? { ...write, source: { kind: 'late' } } : write;
   }
 
   // --- looking
@@ -620,7 +647,7 @@ export class Patcher {
       this.#doors.now(),
     );
     const waiting = unsettled.map(({ name, kind }) => ({ name, kind, reason: 'still being copied' }));
-    const observation = await observe(files, this.#layout, inventory, {
+    const observed = await observe(files, this.#layout, inventory, {
       rules: this.#rules,
       deep,
       excluded: [...excluded, ...waiting],
@@ -628,10 +655,22 @@ export class Patcher {
       progress: (doneItems, totalItems, doneBytes, totalBytes) =>
         this.#emit({ kind: 'progress', phase: 'look', doneItems, totalItems, doneBytes, totalBytes }),
     });
+    const observation = await this.#lookAtActions(observed);
     if (unsettled.length === 0) return { observation, inventory };
     const problems = unsettled.map((pack) => unsettledProblem(this.#layout, pack));
     const kept = keepApplied(observation, unsettled, this.#rules.order);
     return { observation: { ...kept, problems: [...kept.problems, ...problems] }, inventory };
+  }
+
+  /** Where packs have actions, or had some: whether these have changed, and can be taken back. */
+  async #lookAtActions(observation: Observation): Promise<Observation> {
+    const { packs, ledger } = observation;
+    const has =
+      packs.some((pack) => (pack.manifest?.actions.length ?? 0) > 0) ||
+      ledger?.packs.some((pack) => pack.actions !== undefined) === true;
+    if (!has) return observation;
+    const { observeActions } = await import('./transaction/actions/observe-actions.js');
+    return { ...observation, actions: await observeActions(this.#doors.files, observation) };
   }
 
   /** A look whose wanted packs are those of the ledger: what the home should be if nothing new is taken in. */
@@ -690,7 +729,9 @@ export class Patcher {
   }
 
   #plan(observation: Observation, drift: Config['drift'] = this.#config.drift): Plan {
-    return makePlan(observation, { drift, transaction: this.#newTransaction(), rebase: false });
+    const { allowCommands, allowModules } = this.#config;
+    const actions = { allowCommands, allowModules };
+    return makePlan(observation, { drift, transaction: this.#newTransaction(), rebase: false, actions });
   }
 
   #newTransaction(): string {
@@ -700,7 +741,11 @@ export class Patcher {
   #packOf(observation: Observation, failure: PatchError): Pack | undefined {
     const path = failure.path;
     if (path === undefined) return undefined;
-    return observation.packs.find((pack) => path.startsWith(`${absolute(this.#layout, pack.folder)}/`));
+    return observation.packs.find((pack) =>
+      [pack.folder, pack.root ?? pack.folder].some((folder) =>
+        `${path}/`.startsWith(`${absolute(this.#layout, folder)}/`),
+      ),
+    );
   }
 
   #saveCache(inventory: Inventory): void {
@@ -811,7 +856,8 @@ export class Patcher {
       watch?.(event);
       this.#emit(event);
     };
-    return { files: this.#doors.files, bulk: this.#doors.bulk, layout: this.#layout, emit };
+    const { files, bulk, commands } = this.#doors;
+    return { files, bulk, layout: this.#layout, emit, ...(commands === undefined ? {} : { commands }) };
   }
 
   // --- the log
@@ -981,6 +1027,7 @@ function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
       entry: { kind: 'directory', mode: directory.mode },
     })),
     problems: [],
+    ...(recorded.actions === undefined ? {} : { actions: recorded.actions }),
   };
 }
 

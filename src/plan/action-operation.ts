@@ -89,4 +89,3 @@ export interface ActionRules {
   readonly allowCommands: boolean;
   readonly allowModules: boolean;
 }
-

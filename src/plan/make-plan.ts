@@ -15,9 +15,11 @@ import {
 import { BACKUP_PACK, display, HELD_FOLDER, parentOf, rooted, splitRooted } from '../home/layout.js';
 import type { Pack, PackFile } from '../home/pack.js';
 import { errorProblem, notice, type Problem } from '../problem.js';
+import type { ActionRules } from './action-operation.js';
+import { type ActionPlan, planActions } from './action-plan.js';
 import { adopt } from './adopt.js';
 import { type BundlesInfoEdits, editBundlesInfo, NO_EDITS, type PlacedBundle } from './bundles-info.js';
-import { detectChanges } from './detect.js';
+import { detectChanges, type Detection } from './detect.js';
 import type { BaseEntry, Ledger, LedgerPack, SeenFile } from './ledger.js';
 import type { Observation, SeenPlugin } from './observation.js';
 import type { Keep, Operation, Source } from './operation.js';
@@ -29,6 +31,8 @@ export interface PlanRules {
   readonly transaction: string;
   /** Takes plugins that no pack covers as they are now, without a word about what changed in them. */
   readonly rebase: boolean;
+  /** Absent: commands are allowed, modules are not. */
+  readonly actions?: ActionRules;
 }
 
 /** What was there before this run: the ledger, or what could be told of a home that we see for the first time. */
@@ -72,6 +76,7 @@ class Planner {
   readonly #removes: Operation[] = [];
   readonly #moves: Operation[] = [];
   readonly #base: Record<RootedPath, BaseEntry> = {};
+  #actions: ActionPlan | undefined;
 
   constructor(observation: Observation, rules: PlanRules) {
     this.#seen = observation;
@@ -92,7 +97,8 @@ class Planner {
     this.#planPaths();
     this.#planUncovered();
     this.#planMoves();
-    const detected = detectChanges(this.#prior.packs, this.#packs);
+    this.#planActions();
+    const detected = this.#detect();
     const ledger = this.#planRecord();
     return {
       home: layout.home,
@@ -109,10 +115,12 @@ class Planner {
       problems: this.#problems,
       detected: { lines: detected.lines, changed: detected.lines.length > 0 },
       operations: [
+        ...(this.#actions?.undo ?? []),
         ...this.#makes,
         ...this.#moves,
         ...this.#markLastUses(),
         ...this.#removes.reverse(),
+        ...(this.#actions?.todo ?? []),
         ...ledger.operations,
       ],
       ledger: ledger.after,
@@ -475,6 +483,31 @@ class Planner {
       .map((one) => ({ ...one, reason: 'not applied' }));
   }
 
+  /** A pack whose files are the same may have other actions. */
+  #detect(): Detection {
+    const detected = detectChanges(this.#prior.packs, this.#packs);
+    const { undo = [], todo = [] } = this.#actions ?? {};
+    const known = [...detected.applied, ...detected.reverted, ...detected.updated];
+    const packs = new Set([...undo, ...todo].map((operation) => operation.pack));
+    const others = [...packs].filter((pack) => !known.includes(pack));
+    if (others.length === 0) return detected;
+    return {
+      ...detected,
+      updated: [...detected.updated, ...others],
+      lines: [...detected.lines, ...others.map((pack) => `The actions of ${pack} have changed`)],
+    };
+  }
+
+  /** What packs did comes undone while their files are still there; what they do comes when their files are. */
+  #planActions(): void {
+    const { actions } = this.#seen;
+    const isConcerned = (pack: { readonly actions?: unknown }) => pack.actions !== undefined;
+    if (actions === undefined && ![...this.#prior.packs, ...this.#packs].some(isConcerned)) return;
+    const rules = this.#rules.actions ?? { allowCommands: true, allowModules: false };
+    this.#actions = planActions(this.#prior.packs, this.#packs, actions, rules);
+    this.#problems.push(...this.#actions.problems);
+  }
+
   /** The names file must say what we wrote, or (at first contact) nothing that contradicts the folders. */
   #checkStateFiles(): void {
     const { ledger, state, layout } = this.#seen;
@@ -532,7 +565,10 @@ class Planner {
       sequence: (prior?.sequence ?? 0) + 1,
       transaction: this.#rules.transaction,
       layout: layout.name,
-      packs: this.#packs.map(toLedgerPack),
+      packs: this.#packs.map((pack) => {
+        const actions = this.#actions?.ledger.get(pack.name);
+        return actions === undefined ? toLedgerPack(pack) : { ...toLedgerPack(pack), actions };
+      }),
       base: sortRecord(this.#base),
       seen: sortRecord(this.#seenAfter()),
       names,
@@ -753,5 +789,12 @@ export function originalsOf(ledger: Ledger): Set<Sha256> {
   const found = new Set<Sha256>();
   for (const base of Object.values<BaseEntry>(ledger.base))
     if (base.kind === 'file' && base.sha256 !== undefined) found.add(base.sha256);
+  for (const pack of ledger.packs) {
+    for (const undo of pack.actions?.done.flatMap((done) => done.undo) ?? []) {
+      if (undo.kind === 'module') found.add(undo.sha256);
+      if (undo.kind === 'content' && undo.before.kind === 'file' && undo.before.sha256 !== undefined)
+        found.add(undo.before.sha256);
+    }
+  }
   return found;
 }

@@ -5,6 +5,7 @@ import type { Entry, FileEntry, Md5, RootedPath, Sha256 } from '../home/entry.js
 import type { Layout } from '../home/layout.js';
 import type { Pack, PackKind } from '../home/pack.js';
 import type { Problem } from '../problem.js';
+import type { ActionConflict } from './action-operation.js';
 import type { Ledger } from './ledger.js';
 
 export type SeenPlugin =
@@ -21,6 +22,15 @@ export type SeenPlugin =
     }
   | { readonly kind: 'directory'; readonly mode: number }
   | { readonly kind: 'foreign' };
+
+export interface ActionObservation {
+  /** By pack; another one where its actions, or the files that they use, are others. */
+  readonly keys: ReadonlyMap<string, string>;
+  /** The version that the home has before each pack's actions, where it is known. */
+  readonly homeVersions: ReadonlyMap<string, string>;
+  /** Why the actions of packs that leave or change cannot be taken back as things are. */
+  readonly conflicts: readonly ActionConflict[];
+}
 
 /** A file of Carbon's `patch0000` (Carbon rule 11). */
 export interface BackupFile {
@@ -63,6 +73,8 @@ export interface Observation {
   readonly bundlesInfo: ReadonlyMap<RootedPath, { readonly text: string; readonly entry: FileEntry }>;
   /** Directories on the way to the state files that are not there yet, outermost first. */
   readonly missingDirectories: readonly RootedPath[];
+  /** Only where packs have actions, or had. */
+  readonly actions?: ActionObservation;
   /** Originals in the store. */
   readonly stored: ReadonlySet<Sha256>;
 }

@@ -123,7 +123,11 @@ function runTo(request: CommandRequest, stdout: number, stderr: number): Promise
 async function endGroup(child: ChildProcess): Promise<void> {
   if (child.pid === undefined) return;
   signalGroup(child.pid, 'SIGTERM');
-  for (let waitedMs = 0; waitedMs < GRACE_MS && child.exitCode === null && child.signalCode === null; waitedMs += POLL_MS)
+  for (
+    let waitedMs = 0;
+    waitedMs < GRACE_MS && child.exitCode === null && child.signalCode === null;
+    waitedMs += POLL_MS
+  )
     await sleep(POLL_MS);
   // The group outlives its first process where others of it go on.
   signalGroup(child.pid, 'SIGKILL');
@@ -187,9 +191,13 @@ function readCaptured(path: string, log: string): string {
   try {
     const { size } = fstatSync(descriptor);
     if (size > CAPTURE_LIMIT_BYTES)
-      throw new PatchError('INPUT_TOO_LARGE', `the output has ${size} bytes, more than the ${CAPTURE_LIMIT_BYTES} allowed`, {
-        path: log,
-      });
+      throw new PatchError(
+        'INPUT_TOO_LARGE',
+        `the output has ${size} bytes, more than the ${CAPTURE_LIMIT_BYTES} allowed`,
+        {
+          path: log,
+        },
+      );
     const bytes = Buffer.alloc(size);
     for (let filled = 0; filled < size; ) {
       const count = readSync(descriptor, bytes, filled, size - filled, filled);

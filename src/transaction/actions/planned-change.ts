@@ -4,6 +4,7 @@
 import { dirname } from 'node:path';
 import { PatchError } from '../../error.js';
 import type { RootedPath, Sha256 } from '../../home/entry.js';
+import { homeTarget } from '../../home/home-target.js';
 import { absolute, display, type Layout } from '../../home/layout.js';
 import type { Change } from '../../plan/action-operation.js';
 import type { Files } from '../../system/files.js';
@@ -47,14 +48,10 @@ export function coveredPaths(layout: Layout, paths: Iterable<RootedPath>): Set<s
 export function checkTarget(files: Files, layout: Layout, path: RootedPath, covered: ReadonlySet<string>): void {
   const full = absolute(layout, path);
   const shown = display(layout, path);
-  const own = [layout.plugins, layout.patches, layout.servicepacks, layout.state, layout.namesFile];
-  for (const one of own) {
-    if (full === one || full.startsWith(`${one}/`) || one.startsWith(`${full}/`))
-      throw actionError(
-        `${shown} holds what prepatch keeps exact; an action may not change it (use files for plugins)`,
-        shown,
-      );
-  }
+  const target = homeTarget(layout, path);
+  if (target.kind === 'protected') throw actionError(`${shown} is ${target.what}; an action may not change it`, shown);
+  if (target.path !== path)
+    throw actionError(`${shown} is a plugin; a pack brings plugins by its files, so that they are kept exact`, shown);
   if (covered.has(full))
     throw actionError(`${shown} is brought by the files of a pack; an action may not change it too`, shown);
   checkPath(files, layout, path);
