@@ -41,6 +41,8 @@ function doneText(result: RunResult): string {
     ...partOf('reverted', result.revert),
     ...partOf('updated', result.update),
   ];
+  if (parts.length === 0 && result.changes.length === 0)
+    return `The record was brought up to date (transaction ${result.transaction ?? 'none'}).`;
   const what = parts.length === 0 ? 'Brought into order' : capitalize(parts.join('; '));
   const paths = result.changes.length === 1 ? '1 path' : `${result.changes.length} paths`;
   return `${what} (${paths}, transaction ${result.transaction ?? 'none'}).`;
