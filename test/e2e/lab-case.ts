@@ -131,11 +131,11 @@ async function startOnce(home: TestHome, policy: string): Promise<{ seen: Seen; 
   return { seen: { problems, log: home.logBodies(before.length), untouched }, result };
 }
 
-/** What the operator has put there, which no start may change. */
+/** What the operator has put there, which no start may change; a pack that is held is still there. */
 function dropsOf(home: TestHome): ReadonlyMap<string, string> {
   return new Map(
     ['patches', 'servicepacks'].flatMap((folder) =>
-      [...home.files(folder)]
+      [...home.files(folder), ...home.files(`${folder}/.held`)]
         .filter(([name]) => !name.startsWith(`${BACKUP}/`))
         .map(([name, md5]) => [`${folder}/${name}`, md5] as const),
     ),

@@ -34,7 +34,7 @@ describe.skipIf(missing !== undefined)('a kill at a random moment', () => {
           const home = join(temporary, 'victim');
           copyTree(start, home);
           const run = startPrepatch(['apply', '--home', home]);
-          const delayMs = random() * durationMs * 1.1;
+          const delayMs = random() * durationMs * 1.3;
           await new Promise((resolve) => setTimeout(resolve, delayMs));
           run.kill();
           const { signal } = await run.ended;
