@@ -8,13 +8,14 @@ import { absolute, display, HELD_FOLDER } from '../home/layout.js';
 import type { ActionOperation } from '../plan/action-operation.js';
 import type { DeleteOperation, MoveOperation, Operation, WriteOperation } from '../plan/operation.js';
 import { appendHistory } from '../state/history.js';
+import type { Files } from '../system/files.js';
 import { checkPath } from './check-path.js';
 import { cleanUp } from './clean-up.js';
 import { type ActionRecord, type BeginRecord, formatUndoing, type StageRecord } from './journal.js';
 import { observeEntry } from './observe-entry.js';
 import { decideMoveBack, decideUndo, type Seen } from './recovery-table.js';
 import { setAside } from './set-aside.js';
-import { afterOf, ensureFolder, removeIfEmpty, type TransactionContext } from './transaction.js';
+import { afterOf, BEGUN, ensureFolder, removeIfEmpty, type TransactionContext } from './transaction.js';
 
 export interface Undoable {
   readonly stage: StageRecord;
@@ -31,7 +32,8 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
   tryAppend(context, { kind: 'rollback', cause });
   const failures: PatchError[] = [];
   const folders = new Set<string>();
-  for (const [index, operation] of [...undoable.begin.operations.entries()].reverse()) {
+  const operations = hasBegun(context, undoable.stage) ? [...undoable.begin.operations.entries()] : [];
+  for (const [index, operation] of operations.reverse()) {
     try {
       if (operation.kind === 'action') await undoAction(context, undoable, index, cause);
       else undoOne(context, undoable, index, operation, folders);
@@ -41,7 +43,7 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
   }
   try {
     for (const folder of folders) if (files.stat(folder) !== undefined) files.flushDirectory(folder);
-    if (failures.length === 0) verifyRestored(context, undoable);
+    if (failures.length === 0 && operations.length > 0) verifyRestored(context, undoable);
   } catch (error) {
     failures.push(rollbackError(context, undefined, error));
   }
@@ -132,6 +134,10 @@ function undoFile(
   const action = decideUndo(compare(observeOperation(context, operation), operation.before, afterOf(operation)));
   if (action === 'leave') return;
   const backup = workPath(undoable, index, 'old');
+  if (action === 'set-aside-and-restore' && isSameFile(files, target, backup)) {
+    reportLeft(context, operation);
+    return;
+  }
   if (operation.before.kind === 'file') checkBackup(context, operation.before, backup, operation);
   if (action === 'set-aside-and-restore') {
     const kept = setAside(context, undoable.stage.transaction, index, target);
@@ -169,16 +175,7 @@ function undoMove(context: TransactionContext, operation: MoveOperation, folders
   const target = absolute(layout, operation.target);
   checkPath(files, layout, operation.target);
   const decision = decideMoveBack(files.stat(source) !== undefined, files.stat(target) !== undefined);
-  if (decision === 'report') {
-    const shown = display(layout, operation.path);
-    context.emit({
-      kind: 'problem',
-      code: 'HOME_CHANGED',
-      severity: 'warning',
-      message: `${shown} was put there or taken away by someone else meanwhile; it is left as it is`,
-      path: shown,
-    });
-  }
+  if (decision === 'report') reportLeft(context, operation);
   if (decision === 'move-back') {
     ensureFolder(files, dirname(source));
     files.rename(target, source);
@@ -192,10 +189,35 @@ function undoMove(context: TransactionContext, operation: MoveOperation, folders
   }
 }
 
+/** Without its mark nothing can have been deployed (`BEGUN`): what is seen then was done by others, and is theirs. */
+function hasBegun({ files }: TransactionContext, stage: StageRecord): boolean {
+  return (
+    stage.folders.length === 0 || stage.folders.some((folder) => files.stat(join(folder.path, BEGUN)) !== undefined)
+  );
+}
+
+/** Two names of one file: what was to be replaced never was, and was written over in place by someone else. */
+function isSameFile(files: Files, target: string, backup: string): boolean {
+  const [a, b] = [files.stat(target), files.stat(backup)];
+  return a !== undefined && b !== undefined && a.inode === b.inode && a.device === b.device;
+}
+
+function reportLeft(context: TransactionContext, operation: Operation): void {
+  const shown = 'path' in operation ? display(context.layout, operation.path) : context.layout.home;
+  context.emit({
+    kind: 'problem',
+    code: 'HOME_CHANGED',
+    severity: 'warning',
+    message: `${shown} was put there, changed or taken away by someone else meanwhile; it is left as it is`,
+    path: shown,
+  });
+}
+
 function verifyRestored(context: TransactionContext, undoable: Undoable): void {
-  for (const operation of undoable.begin.operations) {
+  for (const [index, operation] of undoable.begin.operations.entries()) {
     if (operation.kind !== 'write' && operation.kind !== 'delete') continue;
-    if (!sameContent(observeOperation(context, operation), operation.before)) {
+    if (sameContent(observeOperation(context, operation), operation.before)) continue;
+    if (!isSameFile(context.files, absolute(context.layout, operation.path), workPath(undoable, index, 'old'))) {
       const shown = display(context.layout, operation.path);
       throw new PatchError('ROLLBACK_FAILED', `${shown} was restored and is not what it was before`, { path: shown });
     }

@@ -23,6 +23,7 @@ import {
   type SmallHome,
   smallest,
   STATE,
+  stagedAhead,
   upgrade,
   companion,
 } from '../support/small-homes.js';
@@ -87,6 +88,7 @@ for (const [make, most] of [
   [applyFull, 300],
   [revertFull, 300],
   [upgrade, 300],
+  [stagedAhead, 300],
   [drift, 300],
   [companion, 300],
   [mounted, 300],
