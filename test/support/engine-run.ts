@@ -96,7 +96,17 @@ export function differences(a: Tree, b: Tree): string[] {
     .map((name) => `${name}: ${a.get(name) ?? 'absent'} / ${b.get(name) ?? 'absent'}`);
 }
 
-const STATE_NAMES = new Set(['aside', 'cache', 'history', 'ledger.copy.json', 'ledger.json', 'locks', 'store']);
+/** `ahead` is never needed and never trusted without proof; what a crash leaves of it is swept by the next transaction. */
+const STATE_NAMES = new Set([
+  'ahead',
+  'aside',
+  'cache',
+  'history',
+  'ledger.copy.json',
+  'ledger.json',
+  'locks',
+  'store',
+]);
 
 /** What lies in our state and should not after a recovery: a journal, work, temporary files. Locks of dead
  * processes may stay: the next run that takes the lock removes them. */

@@ -2,6 +2,8 @@
 import { resolveConfig } from '../../src/config.js';
 import type { Config, Policy } from '../../src/config.js';
 import { join } from 'node:path';
+import { Patcher } from '../../src/patcher.js';
+import { SerialBulk } from '../../src/system/bulk.js';
 import type { Files } from '../../src/system/files.js';
 import { MemoryFiles } from './memory-files.js';
 import { startHome } from './engine-run.js';
@@ -200,12 +202,23 @@ export async function linkless(): Promise<SmallHome> {
   return { name: 'linkless', files, config: configOf(), policy: 'last-good' };
 }
 
+/** `upgrade`, for which everything was staged ahead. */
+export async function stagedAhead(): Promise<SmallHome> {
+  const { files, config } = await upgrade();
+  const doors = { files, bulk: new SerialBulk(files), emit: () => undefined, now: () => 1_800_000_000_000 };
+  const { ahead } = await new Patcher(HOME, config, doors).stageAhead(() => true);
+  if (ahead === null || ahead.readyItems === 0 || ahead.left !== null)
+    throw new Error(`nothing was staged ahead: ${JSON.stringify(ahead)}`);
+  return { name: 'staged ahead', files, config, policy: 'last-good' };
+}
+
 export const SMALL_HOMES: readonly (() => Promise<SmallHome>)[] = [
   smallest,
   applyFull,
   applyMetadata,
   revertFull,
   upgrade,
+  stagedAhead,
   drift,
   companion,
   mounted,
