@@ -64,7 +64,8 @@ async function layOver(plugins: Map<string, string>, pack: string): Promise<void
 
 const knownNames = new Map<string, string>();
 
-async function finalName(path: string, name: string): Promise<string> {
+/** What a JAR is called in plugins (Carbon rule 10). */
+export async function finalName(path: string, name: string): Promise<string> {
   const { mtimeMs, size, ino } = lstatSync(path);
   const key = `${path} ${mtimeMs} ${size} ${ino}`;
   const known = knownNames.get(key);

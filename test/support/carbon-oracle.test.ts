@@ -146,7 +146,7 @@ describe('what it reads', () => {
           {
             file: 'blank.jar',
             manifest: ['Bundle-SymbolicName: blank ;a:=b', 'Bundle-Version: 2'],
-            fold: 20,
+            fold: 30,
             tag: 'blank',
           },
         ],
