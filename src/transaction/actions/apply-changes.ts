@@ -7,6 +7,7 @@ import { sameContent, type RootedPath } from '../../home/entry.js';
 import { absolute, display } from '../../home/layout.js';
 import type { Change } from '../../plan/action-operation.js';
 import type { FileStat } from '../../system/files.js';
+import { checkPath } from '../check-path.js';
 import { observeEntry } from '../observe-entry.js';
 import { removeIfEmpty, type TransactionContext, tryLink } from '../transaction.js';
 import type { PlannedChange } from './planned-change.js';
@@ -45,8 +46,11 @@ export function applyChanges(
   const folders = new Set<string>();
   for (const one of ready) perform(context, one, folders);
   for (const { change } of ready) settleMode(context, change);
-  for (const folder of folders) if (context.files.stat(folder) !== undefined) context.files.flushDirectory(folder);
-  for (const { change } of ready) verify(context, change);
+  for (const folder of folders)
+    if (context.files.stat(folder)?.kind === 'directory') context.files.flushDirectory(folder);
+  // Of several changes of one path the last one counts.
+  const last = new Map(ready.map(({ change }) => [change.path, change]));
+  for (const change of last.values()) verify(context, change);
 }
 
 function backUp(
@@ -75,6 +79,7 @@ function perform(
   folders: Set<string>,
 ): void {
   const target = absolute(layout, change.path);
+  for (const path of pathsOf(change)) checkPath(files, layout, path);
   switch (change.kind) {
     case 'content': {
       const stat = files.stat(target);

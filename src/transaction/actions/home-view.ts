@@ -1,6 +1,7 @@
 // A home as an action will find it: as it is on disk, or as the actions before it will have left it. With the second, checks
 // that belong to the execution can be made before anything is touched; where nothing certain can be said, it says so.
 
+import { join } from 'node:path';
 import { errnoOf, PatchError } from '../../error.js';
 import { ABSENT, type FileEntry, type ObservedEntry, type RootedPath } from '../../home/entry.js';
 import { absolute, display, type Layout, parentOf, splitRooted } from '../../home/layout.js';
@@ -64,15 +65,27 @@ interface Expected {
   readonly read: (limitBytes: number) => Uint8Array;
 }
 
+/** The new content of a file that is yet to be put in place. */
+export type ReadContent = (planned: PlannedChange, limitBytes: number) => Uint8Array;
+
+/** Reads it from where it is staged or stored. */
+export function contentReader(files: Files, layout: Layout): ReadContent {
+  return ({ source }, limitBytes) => {
+    if (source === undefined) return new Uint8Array();
+    if (source.kind === 'bytes') return source.bytes;
+    return files.read(source.kind === 'staged' ? source.path : join(layout.store, source.sha256), limitBytes);
+  };
+}
+
 /** Another view with changes over it that are yet to be made. */
 export class ExpectedView implements HomeView {
   readonly #below: HomeView;
-  readonly #readStaged: (planned: PlannedChange, limitBytes: number) => Uint8Array;
+  readonly #readStaged: ReadContent;
   readonly #changed = new Map<RootedPath, Expected>();
-  readonly #unknown: RootedPath[] = [];
+  readonly #moved: RootedPath[] = [];
   #isUncertain = false;
 
-  constructor(below: HomeView, readStaged: (planned: PlannedChange, limitBytes: number) => Uint8Array) {
+  constructor(below: HomeView, readStaged: ReadContent) {
     this.#below = below;
     this.#readStaged = readStaged;
   }
@@ -94,7 +107,7 @@ export class ExpectedView implements HomeView {
   }
 
   list(path: RootedPath): readonly string[] {
-    this.#check(path);
+    this.#check(path, true);
     const names = new Set(this.#changed.get(path) === undefined ? this.#below.list(path) : this.#listBelow(path));
     for (const [changed, { entry }] of this.#changed) {
       if (parentOf(changed) !== path) continue;
@@ -129,7 +142,7 @@ export class ExpectedView implements HomeView {
       case 'mode':
         return;
       case 'rename':
-        this.#unknown.push(change.path, change.to);
+        this.#rename(change.path, change.to);
         return;
     }
   }
@@ -139,9 +152,19 @@ export class ExpectedView implements HomeView {
     return this.#below.observe(path).kind === 'directory' ? this.#below.list(path) : [];
   }
 
-  #check(path: RootedPath): void {
-    const moved = this.#unknown.some((one) => one === path || path.startsWith(`${one}/`) || one.startsWith(`${path}/`));
-    if (this.#isUncertain || moved) throw new Uncertain(`what ${path} will be is not known`);
+  #rename(path: RootedPath, to: RootedPath): void {
+    const entry = this.observe(path);
+    const before = this.#changed.get(path);
+    const read = (limitBytes: number) => before?.read(limitBytes) ?? this.#below.read(path, limitBytes);
+    this.#changed.set(path, { entry: ABSENT, read });
+    this.#changed.set(to, { entry, read });
+    if (entry.kind !== 'file') this.#moved.push(to);
+  }
+
+  /** What is in a directory that was renamed is not followed. */
+  #check(path: RootedPath, isListed = false): void {
+    const isMoved = this.#moved.some((one) => path.startsWith(`${one}/`) || (isListed && path === one));
+    if (this.#isUncertain || isMoved) throw new Uncertain(`what ${path} will be is not known`);
   }
 }
 

@@ -1,7 +1,6 @@
 // What planning needs to know of actions: whether those of a pack have changed, which version the home has before each pack,
 // and whether what an earlier transaction did can be taken back as things are. Reads only; nothing is loaded that is not needed.
 
-import { join } from 'node:path';
 import { PatchError } from '../../error.js';
 import { readHomeFacts } from '../../home/home-version.js';
 import type { Pack } from '../../home/pack.js';
@@ -10,9 +9,9 @@ import type { LedgerPack } from '../../plan/ledger.js';
 import type { ActionObservation, Observation } from '../../plan/observation.js';
 import { digestText } from '../../system/digest-text.js';
 import type { Files } from '../../system/files.js';
-import { DiskView, ExpectedView, Uncertain } from './home-view.js';
-import { checkTarget, coveredPaths, type PlannedChange } from './planned-change.js';
-import type { PathUndo } from './plan-revert.js';
+import { pathsOf } from './apply-changes.js';
+import { contentReader, DiskView, ExpectedView, Uncertain } from './home-view.js';
+import { checkOwner, coveredPaths } from './planned-change.js';
 
 export async function observeActions(files: Files, observation: Observation): Promise<ActionObservation> {
   const { packs, ledger, layout } = observation;
@@ -51,38 +50,32 @@ async function findConflicts(
   { layout, ledger }: Observation,
   leaving: readonly LedgerPack[],
 ): Promise<ActionConflict[]> {
-  const { planRevert } = await import('./plan-revert.js');
+  const { planReverts } = await import('./plan-revert.js');
   const covered = coveredPaths(
     layout,
     (ledger?.packs ?? [])
       .filter((pack) => !leaving.includes(pack))
       .flatMap((pack) => pack.files.map((file) => file.target)),
   );
-  const view = new ExpectedView(new DiskView(files, layout), ({ source }, limitBytes) => {
-    if (source === undefined || source.kind === 'staged') return new Uint8Array();
-    return source.kind === 'bytes' ? source.bytes : files.read(join(layout.store, source.sha256), limitBytes);
-  });
+  const readContent = contentReader(files, layout);
+  const view = new ExpectedView(new DiskView(files, layout), readContent);
   const conflicts: ActionConflict[] = [];
-  const isPath = (undo: { readonly kind: string }) => undo.kind !== 'command' && undo.kind !== 'module';
+  // A command or a module between them is taken not to mend what it did not do.
   for (const pack of [...leaving].reverse()) {
     for (const action of [...(pack.actions?.done ?? [])].reverse()) {
-      const planned: PlannedChange[] = [];
-      for (const undo of [...action.undo].reverse()) {
-        // A command or a module is taken not to mend what it did not do.
-        if (!isPath(undo)) continue;
-        const path = undo as PathUndo;
-        try {
-          checkTarget(files, layout, path.path, covered);
-          const found = planRevert(layout, view, path);
-          if (found.kind === 'conflict') conflicts.push({ pack: pack.name, path: found.path, message: found.message });
-          else planned.push(...found.changes);
-        } catch (error) {
-          if (error instanceof Uncertain) return conflicts;
-          if (!(error instanceof PatchError)) throw error;
-          conflicts.push({ pack: pack.name, path: error.path, message: error.message });
+      try {
+        const found = planReverts(layout, view, action.undo, readContent);
+        if (found.kind === 'conflict') {
+          conflicts.push({ pack: pack.name, path: found.path, message: found.message });
+          continue;
         }
+        for (const { change } of found.changes) for (const path of pathsOf(change)) checkOwner(layout, path, covered);
+        for (const change of found.changes) view.apply(change);
+      } catch (error) {
+        if (error instanceof Uncertain) return conflicts;
+        if (!(error instanceof PatchError)) throw error;
+        conflicts.push({ pack: pack.name, path: error.path, message: error.message });
       }
-      for (const change of planned) view.apply(change);
     }
   }
   return conflicts;

@@ -6,17 +6,36 @@ import { display, type Layout } from '../../home/layout.js';
 import type { ActionUndo } from '../../plan/action-operation.js';
 import { EDIT_LIMIT_BYTES, revertEdits } from '../../plan/edit/edit-file.js';
 import { digestBytes } from '../../system/digest-bytes.js';
-import type { HomeView } from './home-view.js';
+import { ExpectedView, type HomeView, type ReadContent } from './home-view.js';
 import type { PlannedChange } from './planned-change.js';
 
 /** The parts of actions that are changes of paths. */
-export type PathUndo = Exclude<ActionUndo, { kind: 'command' | 'module' }>;
+type PathUndo = Exclude<ActionUndo, { kind: 'command' | 'module' }>;
 
 export type PlannedRevert =
   | { readonly kind: 'changes'; readonly changes: readonly PlannedChange[] }
   | { readonly kind: 'conflict'; readonly path: string; readonly message: string };
 
-export function planRevert(layout: Layout, view: HomeView, undo: PathUndo): PlannedRevert {
+/** What taking back one action comes to: its parts from the last to the first, each on what the ones before it leave. */
+export function planReverts(
+  layout: Layout,
+  view: HomeView,
+  undos: readonly ActionUndo[],
+  readContent: ReadContent,
+): PlannedRevert {
+  const expected = new ExpectedView(view, readContent);
+  const changes: PlannedChange[] = [];
+  for (const undo of [...undos].reverse()) {
+    if (undo.kind === 'command' || undo.kind === 'module') continue;
+    const planned = planRevert(layout, expected, undo);
+    if (planned.kind === 'conflict') return planned;
+    for (const change of planned.changes) expected.apply(change);
+    changes.push(...planned.changes);
+  }
+  return { kind: 'changes', changes };
+}
+
+function planRevert(layout: Layout, view: HomeView, undo: PathUndo): PlannedRevert {
   const shown = display(layout, undo.path);
   const found = view.observe(undo.path);
   const conflict = (message: string): PlannedRevert => ({
@@ -27,7 +46,9 @@ export function planRevert(layout: Layout, view: HomeView, undo: PathUndo): Plan
   switch (undo.kind) {
     case 'content': {
       const { before, after, path } = undo;
-      if (sameContent(found, before)) return nothing;
+      const isModeOnly = before.kind === 'file' && after.kind === 'file' && sameContent(before, after);
+      if (isModeOnly && found.kind === 'file' && found.mode !== after.mode) return nothing;
+      if (sameContent(found, before) && !isModeOnly) return nothing;
       if (!sameContent(found, after) || found.kind === 'foreign' || found.kind === 'directory')
         return conflict(`is not as the pack left it (${describeEntry(found)}, expected ${describeEntry(after)})`);
       if (before.kind === 'absent')

@@ -46,6 +46,12 @@ export function coveredPaths(layout: Layout, paths: Iterable<RootedPath>): Set<s
  * @throws PatchError ACTION_FAILED where it belongs to something else; those of `checkPath`
  */
 export function checkTarget(files: Files, layout: Layout, path: RootedPath, covered: ReadonlySet<string>): void {
+  checkOwner(layout, path, covered);
+  checkPath(files, layout, path);
+}
+
+/** @throws PatchError ACTION_FAILED where a path belongs to something else */
+export function checkOwner(layout: Layout, path: RootedPath, covered: ReadonlySet<string>): void {
   const full = absolute(layout, path);
   const shown = display(layout, path);
   const target = homeTarget(layout, path);
@@ -54,5 +60,4 @@ export function checkTarget(files: Files, layout: Layout, path: RootedPath, cove
     throw actionError(`${shown} is a plugin; a pack brings plugins by its files, so that they are kept exact`, shown);
   if (covered.has(full))
     throw actionError(`${shown} is brought by the files of a pack; an action may not change it too`, shown);
-  checkPath(files, layout, path);
 }

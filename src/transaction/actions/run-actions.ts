@@ -19,11 +19,11 @@ import { interpolate, interpolateAction } from '../../plan/pack-manifest-interpo
 import type { ActionRecord, WorkFolder } from '../journal.js';
 import type { TransactionContext } from '../transaction.js';
 import { HomeFacts } from './home-facts.js';
-import { DiskView, ExpectedView, type HomeView, Uncertain } from './home-view.js';
+import { contentReader, DiskView, ExpectedView, type HomeView, Uncertain } from './home-view.js';
 import { commandLog, runPackCommand } from './pack-command.js';
-import { type PathUndo, planRevert } from './plan-revert.js';
-import { actionError, type PlannedChange } from './planned-change.js';
-import { applyChanges } from './apply-changes.js';
+import { planReverts } from './plan-revert.js';
+import { actionError, checkOwner, type PlannedChange } from './planned-change.js';
+import { applyChanges, pathsOf } from './apply-changes.js';
 import { callModule, type ModuleCall } from './pack-module.js';
 import { type PathAction, type PathWork, planPathAction, preparePathAction } from './path-action.js';
 import { StagingArea } from './stage-content.js';
@@ -448,13 +448,13 @@ export class ActionRun {
     const { done, pack } = operation;
     const title = `revert of ${titleOf(pack, done.action)}`;
     const at = (): AnyPlace => ({ job, operation, order: [job.next] });
-    const paths = (view: HomeView): PlannedChange[] => {
-      const undos = done.undo.filter((one): one is PathUndo => one.kind !== 'command' && one.kind !== 'module');
-      return undos.reverse().flatMap((undo) => {
-        const planned = planRevert(this.#context.layout, view, undo);
-        if (planned.kind === 'conflict') throw actionError(planned.message, planned.path);
-        return planned.changes;
-      });
+    const { layout, files } = this.#context;
+    const paths = (view: HomeView): readonly PlannedChange[] => {
+      const planned = planReverts(layout, view, done.undo, contentReader(files, layout));
+      if (planned.kind === 'conflict') throw actionError(planned.message, planned.path);
+      for (const { change } of planned.changes)
+        for (const path of pathsOf(change)) checkOwner(layout, path, this.#request.covered);
+      return planned.changes;
     };
     return {
       prepare: () => {
@@ -561,11 +561,7 @@ export class ActionRun {
 
   #expectedView(): ExpectedView {
     const { files, layout } = this.#context;
-    return new ExpectedView(this.#disk, ({ source }, limitBytes) => {
-      if (source === undefined) return new Uint8Array();
-      if (source.kind === 'bytes') return source.bytes;
-      return files.read(source.kind === 'staged' ? source.path : join(layout.store, source.sha256), limitBytes);
-    });
+    return new ExpectedView(this.#disk, contentReader(files, layout));
   }
 
   #valuesOf(pack: string): Map<string, Scalar> {

@@ -46,7 +46,8 @@ async function undoStep(
   const folders = new Set<string>();
   for (const [index, recorded] of [...record.changes.entries()].reverse())
     undoChange(context, undoable, recorded, [...earlier, ...record.changes.slice(0, index)], folders);
-  for (const folder of folders) if (context.files.stat(folder) !== undefined) context.files.flushDirectory(folder);
+  for (const folder of folders)
+    if (context.files.stat(folder)?.kind === 'directory') context.files.flushDirectory(folder);
   if (record.undo !== undefined) {
     const { command, log } = record.undo;
     await runPackCommand(context, { command, log, pack: record.pack, title: `undo of ${record.title}` });
