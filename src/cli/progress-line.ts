@@ -26,15 +26,18 @@ export class ProgressLine {
   #startedMs = 0;
   #shownMs = 0;
   #isShown = false;
+  #doneItems = 0;
 
   readonly show: EventSink = (event) => {
     if (event.kind === 'phase') this.clear();
     if (event.kind !== 'progress') return;
     const nowMs = performance.now();
-    if (event.phase !== this.#phase) {
+    // A step that begins again, such as a second look once the home is locked, has a time of its own.
+    if (event.phase !== this.#phase || event.doneItems < this.#doneItems) {
       this.#phase = event.phase;
       this.#startedMs = nowMs;
     }
+    this.#doneItems = event.doneItems;
     if (nowMs - this.#startedMs < QUIET_MS || nowMs - this.#shownMs < EVERY_MS) return;
     this.#shownMs = nowMs;
     this.#isShown = true;

@@ -1,6 +1,7 @@
 // Help with examples, the version and shell completion, by yargs, from the same table of commands. The package is loaded only here.
 
 import { ExitCode } from '../error.js';
+import { lookAtTerminal, writeStandard } from '../system/standard-stream.js';
 import { COMMANDS, COMMON_OPTIONS, type OptionSpec } from './commands.js';
 import { VERSION } from './version.js';
 
@@ -21,12 +22,12 @@ export async function answerWithYargs(args: readonly string[]): Promise<number> 
     .alias('help', 'h')
     .completion('completion', 'print a completion script for the shell')
     .parserConfiguration({ 'populate--': true, 'camel-case-expansion': false })
-    .wrap(Math.min(WIDEST_COLUMNS, process.stdout.columns ?? USUAL_COLUMNS))
+    .wrap(Math.min(WIDEST_COLUMNS, lookAtTerminal('out').columns || USUAL_COLUMNS))
     .epilogue(
       'Exit codes: 0 done · 1 undone, as before · 2 wrong usage · 3 refused · 4 needs attention · 5 another run\nEach command explains itself: prepatch COMMAND --help',
     )
     .exitProcess(false)
-    .fail((message, error) => {
+    .fail((message: string | undefined, error: Error | undefined) => {
       wrong = message ?? error?.message ?? 'wrong usage';
     });
   for (const command of COMMANDS) {
@@ -44,7 +45,7 @@ export async function answerWithYargs(args: readonly string[]): Promise<number> 
   }
   await parser.parseAsync();
   if (wrong === undefined) return ExitCode.done;
-  process.stderr.write(`prepatch: ${wrong}\n  See prepatch --help.\n`);
+  writeStandard('error', `prepatch: ${wrong}\n  See prepatch --help.\n`);
   return ExitCode.usage;
 }
 

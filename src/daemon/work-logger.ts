@@ -1,6 +1,7 @@
 // The logs of a run that works, through winston: a transport for patches.log, one for each level, one for the steps. Each
 // transport hands its line on before `write` returns, so that a kill right after loses none.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogLevel } from '../event.js';
 import { LOG_LEVELS, levelLog, STORY_LOG, stepLog } from '../report/log-route.js';
 import { formatTimedLine, type TimedLine } from '../report/timed-line.js';
@@ -25,15 +26,21 @@ export async function openWorkLogger(append: AppendLine): Promise<WorkLogger> {
     import('winston'),
     import('winston-transport'),
   ]);
-  const transport = (level: LogLevel, logOf: (line: TimedLine) => string | undefined) =>
-    new Transport({
-      level,
-      log: (info: Info, next) => {
-        const log = logOf(info.line);
-        if (log !== undefined) append(log, info.message);
-        next();
-      },
-    });
+  // Made here because its base is loaded only here.
+  class AppendingTransport extends Transport {
+    readonly #logOf: (line: TimedLine) => string | undefined;
+
+    constructor(level: LogLevel, logOf: (line: TimedLine) => string | undefined) {
+      super({ level });
+      this.#logOf = logOf;
+    }
+
+    override log(info: Info, next: () => void): void {
+      const log = this.#logOf(info.line);
+      if (log !== undefined) append(log, info.message);
+      next();
+    }
+  }
   const levels = Object.keys(LOG_LEVELS) as LogLevel[];
   const logger = winston.createLogger({
     levels: LOG_LEVELS,
@@ -41,13 +48,13 @@ export async function openWorkLogger(append: AppendLine): Promise<WorkLogger> {
     // The message has its shape already; winston's default would serialise it a second time.
     format: winston.format((info) => info)(),
     transports: [
-      transport('info', (line) => (line.isStory ? STORY_LOG : undefined)),
-      ...levels.map((level) => transport(level, () => levelLog(LOG_LEVELS[level]))),
-      transport('info', (line) => stepLog(line.step)),
+      new AppendingTransport('info', (line) => (line.isStory ? STORY_LOG : undefined)),
+      ...levels.map((level) => new AppendingTransport(level, () => levelLog(LOG_LEVELS[level]))),
+      new AppendingTransport('info', (line) => stepLog(line.step)),
     ],
   });
   // The logger is a stream, and streams begin to flow in the next turn only; from then on they hand on at once.
-  await new Promise((resolve) => setImmediate(resolve));
+  await nextTurn();
   return {
     write: (line) => {
       const info: Info = { level: line.level, message: formatTimedLine(line), line };

@@ -1,7 +1,8 @@
 // Standard output and error without Node's streams: written at once, so that nothing is lost when this process ends or becomes
 // the server, and so that a start loads no more than it needs. A reader that went away (EPIPE) is no error.
 
-import { fstatSync, writeSync } from 'node:fs';
+import { fstatSync, lstatSync, writeSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { errnoOf } from '../error.js';
 
 export type StandardStream = 'out' | 'error';
@@ -39,7 +40,8 @@ const USUAL_COLUMNS = 80;
 /** Asks Node only where the stream is a character device. NO_COLOR and FORCE_COLOR are Node's to judge. */
 export function lookAtTerminal(stream: StandardStream): Terminal {
   try {
-    if (!fstatSync(DESCRIPTORS[stream]).isCharacterDevice()) return NO_TERMINAL;
+    const stats = fstatSync(DESCRIPTORS[stream]);
+    if (!stats.isCharacterDevice() || stats.rdev === lstatSync(devNull).rdev) return NO_TERMINAL;
   } catch {
     return NO_TERMINAL;
   }
