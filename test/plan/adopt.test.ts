@@ -1,0 +1,108 @@
+// First contact: what a home that we see for the first time tells of itself, and what of it is believed (Carbon rules 11 to 13).
+import { describe, expect, test } from 'vitest';
+import { adopt } from '../../src/plan/adopt.js';
+import { type Described, makeObservation, makePack, md5Of, plugin } from './observation-builder.js';
+
+function adoptHome(described: Described) {
+  return adopt(makeObservation(described));
+}
+
+describe('a home that nobody has patched', () => {
+  test('has no packs and no base of its own: what is there is the base', () => {
+    const prior = adoptHome({ plugins: { 'a.jar': 'base' }, packs: [makePack('patch0001', { 'a.jar': 'p1' })] });
+    expect([prior.packs, prior.base, prior.problems]).toEqual([[], {}, []]);
+  });
+});
+
+describe('a home that Carbon has patched', () => {
+  const packs = [makePack('patch0001', { 'a.jar': 'p1', 'n.jar': 'p1' })];
+
+  test('has what its list says; the base comes from patch0000', () => {
+    const prior = adoptHome({
+      plugins: { 'a.jar': 'p1', 'n.jar': 'p1', 'b.jar': 'base' },
+      packs,
+      names: ['patch0000', 'patch0001'],
+      backup: { 'a.jar': 'base', 'b.jar': 'base' },
+    });
+    expect(prior.packs.map((pack) => pack.name)).toEqual(['patch0001']);
+    expect(prior.base).toMatchObject({
+      [plugin('a.jar')]: { kind: 'file', md5: md5Of('base') },
+      [plugin('n.jar')]: { kind: 'absent' },
+    });
+    expect([...prior.baseSources]).toEqual([[plugin('a.jar'), 'patches:patch0000/a.jar']]);
+    expect([...prior.restore, ...prior.problems]).toEqual([]);
+  });
+
+  test('without a backup the original under an applied patch is unknown, not guessed', () => {
+    const prior = adoptHome({ plugins: { 'a.jar': 'p1', 'n.jar': 'p1' }, packs, names: ['patch0001'] });
+    expect(prior.base).toEqual({ [plugin('a.jar')]: { kind: 'unknown' }, [plugin('n.jar')]: { kind: 'unknown' } });
+  });
+
+  test('a torn backup is not taken for the original (D1)', () => {
+    const whole = adoptHome({
+      plugins: { 'a.jar': 'base', 'n.jar': 'p1' },
+      packs,
+      backup: { 'a.jar': 'x' },
+      unsound: ['a.jar'],
+    });
+    expect(whole.base[plugin('a.jar')]).toBeUndefined();
+    expect(whole.problems).toContainEqual(expect.objectContaining({ code: 'BACKUP_UNSOUND' }));
+    const patched = adoptHome({
+      plugins: { 'a.jar': 'p1', 'n.jar': 'p1' },
+      packs,
+      names: ['patch0001'],
+      backup: { 'a.jar': 'x' },
+      unsound: ['a.jar'],
+    });
+    expect(patched.base[plugin('a.jar')]).toEqual({ kind: 'unknown' });
+  });
+
+  test('the recorded MD5 of a JAR counts, not that of its folder, so that an update since then is seen', () => {
+    const prior = adoptHome({
+      layout: 'carbon-4.4',
+      plugins: { 'a.jar': 'p1', 'n.jar': 'p1' },
+      packs: [makePack('patch0001', { 'a.jar': 'p2', 'n.jar': 'p1' })],
+      names: ['patch0000', 'patch0001'],
+      jars: { 'a.jar': 'p1', 'n.jar': 'p1' },
+      backup: { 'a.jar': 'base' },
+    });
+    expect(prior.packs[0]?.files.map((file) => file.md5)).toEqual([md5Of('p1'), md5Of('p1')]);
+  });
+
+  test('a patch that is gone is still on record, with the JARs that nobody else claims', () => {
+    const prior = adoptHome({
+      layout: 'carbon-4.4',
+      plugins: { 'a.jar': 'p1', 'n.jar': 'p1' },
+      names: ['patch0000', 'patch0001'],
+      jars: { 'a.jar': 'p1', 'n.jar': 'p1' },
+      backup: { 'a.jar': 'base' },
+    });
+    expect(prior.packs.map((pack) => [pack.name, pack.files.length])).toEqual([['patch0001', 2]]);
+    expect(prior.base).toMatchObject({
+      [plugin('a.jar')]: { md5: md5Of('base') },
+      [plugin('n.jar')]: { kind: 'absent' },
+    });
+  });
+
+  test('a patch that is gone, and no backup: nothing can be reverted, and that is said', () => {
+    expect(adoptHome({ plugins: { 'a.jar': 'p1' }, names: ['patch0001'] }).problems).toContainEqual(
+      expect.objectContaining({ code: 'LEDGER_MISSING', severity: 'error' }),
+    );
+  });
+
+  test('patch0000 is the base of a home whose list is empty: what differs is restored', () => {
+    const prior = adoptHome({ plugins: { 'a.jar': 'p1' }, names: [], backup: { 'a.jar': 'base' } });
+    expect([...prior.restore.keys()]).toEqual([plugin('a.jar')]);
+  });
+
+  test('a plugin that the vendor changed since the backup is not downgraded (D12)', () => {
+    const prior = adoptHome({
+      plugins: { 'a.jar': 'p1', 'n.jar': 'p1', 'b.jar': 'vendor' },
+      packs,
+      names: ['patch0001'],
+      backup: { 'a.jar': 'base', 'b.jar': 'base' },
+    });
+    expect([...prior.restore.keys()]).toEqual([]);
+    expect(prior.seen[plugin('b.jar')]).toMatchObject({ md5: md5Of('base') });
+  });
+});
