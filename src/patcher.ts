@@ -591,9 +591,14 @@ export class Patcher {
       throw error;
     }
     // What was read after it was put in place need not be read at the next start, if nothing has touched it since.
-    for (const [path, { stat, md5 }] of verified) {
-      const now = this.#doors.files.stat(path);
-      if (now !== undefined && sameIdentity(now, stat)) inventory.cache.record(path, now, { md5 });
+    try {
+      for (const [path, { stat, md5 }] of verified) {
+        const now = this.#doors.files.stat(path);
+        if (now !== undefined && sameIdentity(now, stat)) inventory.cache.record(path, now, { md5 });
+      }
+    } catch (error) {
+      // It is committed, and nothing depends on the cache.
+      if (errnoOf(error) === undefined) throw error;
     }
     if (quiet) this.#logNothing(plan);
     else this.#log('info', VERIFICATION_DONE);

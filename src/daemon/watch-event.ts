@@ -30,6 +30,8 @@ export type WatchEvent =
   | { readonly event: 'blind'; readonly message: string }
   | { readonly event: 'stopped' };
 
+const MOST_PROBLEMS = 20;
+
 /** One line of JSON. */
 export function formatWatchJson(event: WatchEvent, home: string, nowMs: number): string {
   return `${JSON.stringify({ time: new Date(nowMs).toISOString(), home, ...event })}\n`;
@@ -43,7 +45,7 @@ export function formatWatchText(event: WatchEvent): string[] {
         `watching: a drop counts when it was left alone for ${event.settleSeconds} s; a look around every ${event.rescanSeconds} s`,
       ];
     case 'checked':
-      return [checkedText(event), ...event.fresh.flatMap(problemText)];
+      return [checkedText(event), ...freshText(event.fresh)];
     case 'staged':
       return [stagedText(event)];
     case 'paused':
@@ -96,8 +98,20 @@ function stagedText(ahead: AheadReport): string {
   }
 }
 
+/** A storm of drops is one line, not hundreds. */
+function freshText(fresh: readonly Problem[]): string[] {
+  const moving = fresh.flatMap((problem) => (problem.code === 'DEFERRED' ? (problem.pack ?? []) : []));
+  const others = fresh.filter((problem) => problem.code !== 'DEFERRED' && problem.severity !== 'info');
+  return [
+    ...(moving.length === 0 ? [] : [`left alone for now: ${joinNames(moving)}`]),
+    ...others.slice(0, MOST_PROBLEMS).flatMap(problemText),
+    ...(others.length > MOST_PROBLEMS
+      ? [`and ${others.length - MOST_PROBLEMS} more; prepatch plan lists them all`]
+      : []),
+  ];
+}
+
 function problemText(problem: Problem): string[] {
-  if (problem.severity === 'info') return [];
   return [
     `${problem.severity}: ${escapeControls(problem.message)} (${problem.code})`,
     `  ${escapeControls(problem.hint)}`,

@@ -6,11 +6,12 @@ import type { Config } from '../config.js';
 import { errnoOf, ExitCode, PatchError } from '../error.js';
 import { ignoreEvents } from '../event.js';
 import type { Layout } from '../home/layout.js';
+import { isUnsettled } from '../home/settle.js';
 import { Patcher, type PlanReport } from '../patcher.js';
 import type { Problem } from '../problem.js';
 import type { Bulk } from '../system/bulk.js';
 import type { Files } from '../system/files.js';
-import { type AheadReport } from '../transaction/ahead.js';
+import type { AheadReport } from '../transaction/ahead.js';
 import { findOwner } from '../transaction/lock.js';
 import type { WatchEvent } from './watch-event.js';
 import type { FolderWatch } from './watch-folders.js';
@@ -100,7 +101,7 @@ class Watch {
       this.#failure = '';
       this.#tell(patcher.layout, plan, ahead);
       if (ahead?.left === 'interrupted') return RETRY_MS;
-      const isMoving = ahead?.left === 'changed' || plan.problems.some((problem) => problem.code === 'DEFERRED');
+      const isMoving = ahead?.left === 'changed' || plan.problems.some(isUnsettled);
       const rescanMs = this.#config.rescanSeconds * 1000;
       return isMoving ? Math.min(this.#config.settleSeconds * 1000, rescanMs) : rescanMs;
     } catch (error) {

@@ -13,6 +13,8 @@ const CLOCK_SLACK_MS = 2000;
 /** No clock of a file server is wrong by more while anybody works with it; older packs are settled without asking it. */
 const SURELY_SETTLED_MS = 24 * 60 * 60 * 1000;
 
+const STILL_COPIED = 'is still being copied';
+
 /** Packs of which something was changed less than `settleMs` ago. `nowMs` is only a first guess at the file system's time. */
 export function findUnsettled(
   files: Files,
@@ -68,9 +70,14 @@ function timeIn(files: Files, layout: Layout): number | undefined {
 
 export function unsettledProblem(layout: Layout, pack: ListedPack): Problem {
   const path = display(layout, absolute(layout, packFolder(pack)));
-  return notice('DEFERRED', 'warning', `${path} is still being copied; it is left for the next start`, {
+  return notice('DEFERRED', 'warning', `${path} ${STILL_COPIED}; it is left for the next start`, {
     pack: pack.name,
     path,
     hint: 'Nothing has to be done if the copy is whole by then. The setting settleSeconds says how long nothing may change.',
   });
+}
+
+/** Whether a problem will be gone when a copy has ended, and nothing else has to happen. */
+export function isUnsettled(problem: Problem): boolean {
+  return problem.code === 'DEFERRED' && problem.message.includes(STILL_COPIED);
 }

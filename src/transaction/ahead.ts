@@ -123,11 +123,11 @@ export class AheadStock {
     }
   }
 
-  /** Whether a path holds the very file that was taken for it, not written to since it was read. */
-  isAsTaken(index: number, path: string): boolean {
+  /** The file at a path, if it is the very one that was taken for it and was not written to since it was read. */
+  asTaken(index: number, path: string): FileStat | undefined {
     const taken = this.#taken.get(index);
     const stat = taken === undefined ? undefined : this.#files.stat(path);
-    return taken !== undefined && stat !== undefined && isUntouched(taken, stat);
+    return taken !== undefined && stat !== undefined && isUntouched(taken, stat) ? stat : undefined;
   }
 }
 

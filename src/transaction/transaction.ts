@@ -55,7 +55,7 @@ export interface TransactionRequest {
   readonly summary: TransactionSummary;
   /** The MD5 of a file, if it is known and the file is still the one that was read; else it is read again. */
   readonly knownMd5?: (path: string, stat: FileStat) => Md5 | undefined;
-  /** Told of each file that was put in place, read again and found to be right. */
+  /** Told of each file that was put in place and found to be right. */
   readonly onVerified?: (path: string, stat: FileStat, md5: Md5) => void;
   /** Called when everything is deployed and verified, before the commit record. @throws to have it all undone */
   readonly beforeCommit?: () => void;
@@ -452,10 +452,13 @@ class Transaction {
   async #verify(): Promise<void> {
     this.#phase('verify');
     const { files, bulk, layout } = this.#context;
-    const written = this.#operations.filter(
-      (operation, index): operation is WriteOperation =>
-        operation.kind === 'write' && !this.#ahead.isAsTaken(index, absolute(layout, operation.path)),
-    );
+    const written = this.#operations.filter((operation, index): operation is WriteOperation => {
+      if (operation.kind !== 'write') return false;
+      const path = absolute(layout, operation.path);
+      const stat = this.#ahead.asTaken(index, path);
+      if (stat !== undefined) this.#request.onVerified?.(path, stat, operation.after.md5);
+      return stat === undefined;
+    });
     const totalBytes = written.reduce((sum, operation) => sum + operation.after.sizeBytes, 0);
     const stats = written.map((operation) => files.stat(absolute(layout, operation.path)));
     const results = await bulk.digest(
