@@ -13,8 +13,9 @@ const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 function sources(): { path: string; text: string }[] {
   return ['src', 'bin', 'test'].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && !entry.parentPath.includes('docs'))
+      .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
+      .filter((path) => dirname(path) !== import.meta.dirname)
       .map((path) => ({ path, text: readFileSync(path, 'utf8') })),
   );
 }
