@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type CommandOptions, runPrepatch, startPrepatch } from '../support/command.js';
+import { type CommandOptions, runPrepatch, startPrepatch, watchEnd } from '../support/command.js';
 import { type CaseFile, type CaseHome, TestHome } from '../support/home-builder.js';
 import { need } from '../support/need.js';
 import { compareTrees, fileIdentities, snapshotTree } from '../support/tree-snapshot.js';
@@ -305,13 +306,10 @@ describe('two runs at the same time', () => {
   test('one has the home; with --wait 0 the other ends with exit 5 and names it; a third waits and finds it done', async () => {
     const home = makeHome({ plugins: BASE, patches: { patch0001: many } });
     const first = startPrepatch(['apply', '--home', home.root]);
-    let isOver = false;
-    void first.ended.finally(() => {
-      isOver = true;
-    });
+    const running = watchEnd(first.ended);
     const codes = new Set<number | null>();
     let said = '';
-    while (!isOver && !codes.has(5)) {
+    while (running.isOn && !codes.has(5)) {
       const other = await runPrepatch(['apply', '--home', home.root, '--wait', '0']);
       codes.add(other.exitCode);
       if (other.exitCode === 5) said = other.stderr;
@@ -327,7 +325,7 @@ describe('two runs at the same time', () => {
   test('a run that was stopped while it held the home does not keep the next one out', async () => {
     const home = makeHome({ plugins: BASE, patches: { patch0001: many } });
     const first = startPrepatch(['apply', '--home', home.root]);
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await sleep(250);
     first.kill();
     await first.ended;
     expect((await runPrepatch(['apply', '--home', home.root, '--wait', '0'])).exitCode).toBe(0);

@@ -12,8 +12,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { runPrepatch } from '../support/command.js';
+import { runPrepatch, watchEnd } from '../support/command.js';
 import { type CaseFile, type CaseHome, type CaseLayout, TestHome } from '../support/home-builder.js';
 import { need } from '../support/need.js';
 import { compareTrees, isOwnState, snapshotTree } from '../support/tree-snapshot.js';
@@ -260,14 +261,11 @@ describe.each(LAYOUTS)('layout %s', (layout) => {
       many.map((_, n) => bundle(`many${n}`, 'p2')),
     );
     const run = runPrepatch(['apply', '--home', home.root]);
-    let isOver = false;
-    void run.finally(() => {
-      isOver = true;
-    });
+    const running = watchEnd(run);
     const texts = new Set<string>();
-    while (!isOver) {
+    while (running.isOn) {
       texts.add(readFileSync(home.namesFile, 'utf8'));
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
     expect((await run).exitCode).toBe(0);
     texts.add(readFileSync(home.namesFile, 'utf8'));

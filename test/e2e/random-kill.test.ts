@@ -3,6 +3,7 @@
 // PREPATCH_KILL_SEED to do the same ones again.
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { runPrepatch, startPrepatch } from '../support/command.js';
 import { compareTrees, isOwnState, snapshotTree, type TreeSnapshot } from '../support/tree-snapshot.js';
@@ -35,7 +36,7 @@ describe.skipIf(missing !== undefined)('a kill at a random moment', () => {
           copyTree(start, home);
           const run = startPrepatch(['apply', '--home', home]);
           const delayMs = random() * durationMs * 1.3;
-          await new Promise((resolve) => setTimeout(resolve, delayMs));
+          await sleep(delayMs);
           run.kill();
           const { signal } = await run.ended;
           if (signal === null) seen.finished += 1;

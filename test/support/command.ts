@@ -84,6 +84,16 @@ function collect(
   });
 }
 
+/** Whether something still runs, for a test that looks again and again while it does. */
+export function watchEnd(ended: Promise<unknown>): { readonly isOn: boolean } {
+  const running = { isOn: true };
+  const end = () => {
+    running.isOn = false;
+  };
+  ended.then(end, end);
+  return running;
+}
+
 /** Nothing of the developer's own settings may reach a test. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(PREPATCH|CARBON)_/.test(name)));
