@@ -191,9 +191,13 @@ function undoMove(context: TransactionContext, operation: MoveOperation, folders
 
 /** Without its mark nothing can have been deployed (`BEGUN`): what is seen then was done by others, and is theirs. */
 function hasBegun({ files }: TransactionContext, stage: StageRecord): boolean {
-  return (
-    stage.folders.length === 0 || stage.folders.some((folder) => files.stat(join(folder.path, BEGUN)) !== undefined)
-  );
+  try {
+    return stage.folders.length === 0 || stage.folders.some(({ path }) => files.stat(join(path, BEGUN)) !== undefined);
+  } catch (error) {
+    // Where it cannot be seen it may be there: then every path is looked at, and what cannot be looked at fails by name.
+    if (errnoOf(error) === undefined) throw error;
+    return true;
+  }
 }
 
 /** Two names of one file: what was to be replaced never was, and was written over in place by someone else. */

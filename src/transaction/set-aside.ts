@@ -15,8 +15,9 @@ export function setAside(
   const { files, layout } = context;
   const folder = join(layout.aside, transaction);
   ensureFolder(files, folder);
-  let target = join(folder, `${index}-${name}`);
-  for (let n = 1; files.stat(target) !== undefined; n++) target = join(folder, `${index}-${n}-${name}`);
+  const kept = shorten(name);
+  let target = join(folder, `${index}-${kept}`);
+  for (let n = 1; files.stat(target) !== undefined; n++) target = join(folder, `${index}-${n}-${kept}`);
   try {
     files.rename(path, target);
   } catch (error) {
@@ -27,4 +28,13 @@ export function setAside(
   }
   files.flushDirectory(folder);
   return target;
+}
+
+/** Room for the numbers before a name that is as long as file systems allow. */
+const NAME_LIMIT_BYTES = 220;
+
+function shorten(name: string): string {
+  let short = name;
+  while (Buffer.byteLength(short) > NAME_LIMIT_BYTES) short = short.slice(1);
+  return short;
 }

@@ -1,6 +1,6 @@
 // Which fault strikes where. Plans are data, so that a failing case can be said in one line and be repeated.
 
-export type Errno = 'EIO' | 'ENOSPC' | 'EACCES' | 'EMFILE' | 'EROFS' | 'EDQUOT' | 'EXDEV' | 'ENOENT';
+export type Errno = 'EIO' | 'ENOSPC' | 'EACCES' | 'EMFILE' | 'EROFS' | 'EDQUOT' | 'EXDEV' | 'ENOENT' | 'ENAMETOOLONG';
 
 export const ERRNOS: readonly Errno[] = ['EIO', 'ENOSPC', 'EACCES', 'EMFILE', 'EROFS', 'EDQUOT', 'EXDEV', 'ENOENT'];
 

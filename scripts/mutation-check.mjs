@@ -1,0 +1,420 @@
+// `npm run mutation`: removes each safety measure in turn, in a copy of the checkout, and runs the tests that should notice.
+// A measure that no test misses is printed as SURVIVED; one that the source does not have any more is a failure too.
+// `--only PART` of a name, `--table` prints Markdown for docs/reliability.md. The last line is `N passed, N failed`.
+
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT } from './build-stamp.mjs';
+
+const T = 'src/transaction/';
+const POWER = ['test/transaction/power-loss.test.ts'];
+const CRASH = ['test/transaction/crash.test.ts', 'test/transaction/nested-crash.test.ts'];
+const MEDDLING = ['test/transaction/meddling.test.ts', 'test/state/tampering.test.ts'];
+const REAL = ['test/system/real-files.test.ts'];
+const FAILED = ['test/transaction/rollback-failed.test.ts'];
+const JOURNAL = ['test/transaction/journal.test.ts'];
+const LOCK = ['test/transaction/lock.test.ts'];
+
+/** Name, file, what is removed, what stands there instead, the tests to ask first. `find` occurs once in its file. */
+const MUTATIONS = [
+  // Flushes of the real file system.
+  [
+    'flush of a new file',
+    'src/system/real-files.ts',
+    "        if (flush === 'flushed') fsyncSync(descriptor);",
+    '',
+    REAL,
+  ],
+  ['flush of an append', 'src/system/real-files.ts', '      fdatasyncSync(descriptor);', '', REAL],
+  [
+    'flush of a copy',
+    'src/system/real-files.ts',
+    "      if (flush === 'flushed') fsyncSync(descriptor);\n    });\n    this.#giveToOwnerOfParent(target);",
+    '    });\n    this.#giveToOwnerOfParent(target);',
+    REAL,
+  ],
+  [
+    'flush of a mode',
+    'src/system/real-files.ts',
+    '      fchmodSync(descriptor, mode);\n      fsyncSync(descriptor);',
+    '      fchmodSync(descriptor, mode);',
+    REAL,
+  ],
+  ['flush of a folder', 'src/system/real-files.ts', '(descriptor) => fsyncSync(descriptor)', '() => undefined', REAL],
+  ['exclusive creation', 'src/system/real-files.ts', 'constants.O_CREAT | constants.O_EXCL', 'constants.O_CREAT', REAL],
+  [
+    'no link followed',
+    'src/system/real-files.ts',
+    'constants.O_RDONLY | constants.O_NOFOLLOW',
+    'constants.O_RDONLY',
+    REAL,
+  ],
+  // Flushes of folders by the engine.
+  [
+    'flush: journal’s folder',
+    `${T}transaction.ts`,
+    '0o644);\n      files.flushDirectory(layout.state);',
+    '0o644);',
+    POWER,
+  ],
+  [
+    'flush: each new folder',
+    `${T}transaction.ts`,
+    '  files.makeDirectory(path);\n  files.flushDirectory(dirname(path));',
+    '  files.makeDirectory(path);',
+    POWER,
+  ],
+  [
+    'flush: work folder with its mark',
+    `${T}transaction.ts`,
+    "'unflushed');\n      files.flushDirectory(folder.path);",
+    "'unflushed');",
+    POWER,
+  ],
+  [
+    'flush: staged files',
+    `${T}transaction.ts`,
+    '      await this.#stage();\n      for (const folder of this.#folders) files.flushDirectory(folder.path);',
+    '      await this.#stage();',
+    POWER,
+  ],
+  [
+    'flush: folders after deployment',
+    'src/system/bulk.ts',
+    '    for (const path of paths) this.#files.flushDirectory(path);',
+    '',
+    POWER,
+  ],
+  [
+    'flush: folders after an undoing',
+    `${T}rollback.ts`,
+    '    for (const folder of folders) if (files.stat(folder) !== undefined) files.flushDirectory(folder);',
+    '',
+    POWER,
+  ],
+  ['flush: held folder in an undoing', `${T}rollback.ts`, '    files.flushDirectory(dirname(target));\n', '', POWER],
+  [
+    'flush: originals in the store',
+    `${T}clean-up.ts`,
+    '  for (const folder of touched) files.flushDirectory(folder);',
+    '',
+    POWER,
+  ],
+  [
+    'flush: original copied into the store',
+    `${T}clean-up.ts`,
+    '    files.rename(partial, target);\n    files.flushDirectory(layout.store);',
+    '    files.rename(partial, target);',
+    POWER,
+  ],
+  [
+    'flush: emptied work folder',
+    `${T}clean-up.ts`,
+    '    files.flushDirectory(folder);\n    files.removeDirectory(folder);',
+    '    files.removeDirectory(folder);',
+    POWER,
+  ],
+  [
+    'flush: removed work folder',
+    `${T}clean-up.ts`,
+    '    files.removeDirectory(folder);\n    files.flushDirectory(top);',
+    '    files.removeDirectory(folder);',
+    POWER,
+  ],
+  [
+    'flush: removed parent of work',
+    `${T}clean-up.ts`,
+    '  if (files.stat(dirname(top)) !== undefined) files.flushDirectory(dirname(top));',
+    '',
+    POWER,
+  ],
+  [
+    'flush: closed journal',
+    `${T}clean-up.ts`,
+    '  files.unlink(layout.journal);\n  files.flushDirectory(layout.state);',
+    '  files.unlink(layout.journal);',
+    POWER,
+  ],
+  [
+    'flush: swept journal',
+    `${T}recover.ts`,
+    '    files.unlink(layout.journal);\n    files.flushDirectory(layout.state);',
+    '    files.unlink(layout.journal);',
+    POWER,
+  ],
+  [
+    'flush: content set aside',
+    `${T}set-aside.ts`,
+    '  files.flushDirectory(folder);\n  return target;',
+    '  return target;',
+    POWER,
+  ],
+  [
+    'flush: content copied aside',
+    `${T}set-aside.ts`,
+    '    files.flushDirectory(folder);\n    files.unlink(path);',
+    '    files.unlink(path);',
+    POWER,
+  ],
+  // Records of the journal.
+  [
+    'record: operations before backups',
+    `${T}transaction.ts`,
+    "      this.#append({\n        kind: 'begin',\n        operations: this.#operations,\n        places: this.#places,\n        summary: this.#request.summary,\n      });",
+    '',
+    CRASH,
+  ],
+  ['record: commit', `${T}transaction.ts`, "      this.#append({ kind: 'commit' });", '', CRASH],
+  ['record: undoing has begun', `${T}rollback.ts`, "  tryAppend(context, { kind: 'rollback', cause });", '', CRASH],
+  ['record: undoing is done', `${T}rollback.ts`, "  tryAppend(context, { kind: 'rolled-back' });", '', CRASH],
+  [
+    'record: undoing has failed',
+    `${T}rollback.ts`,
+    "    tryAppend(context, { kind: 'rollback-failed', cause: first.message, path: first.path ?? null });",
+    '',
+    FAILED,
+  ],
+  [
+    'undoing on a line of its own',
+    `${T}journal.ts`,
+    'return `\\n${formatRecord(record)}`;',
+    'return formatRecord(record);',
+    JOURNAL,
+  ],
+  ['mark that deployment has begun', `${T}transaction.ts`, '      this.#markBegun();\n', '', [...MEDDLING, ...CRASH]],
+  // Digests.
+  ['digest: journal records', `${T}journal.ts`, 'line.slice(0, 64) !== digestText(json)', 'false', JOURNAL],
+  [
+    'digest: ledger and cache',
+    'src/system/checked-json.ts',
+    ' || text.slice(0, 64) !== digestText(json)',
+    '',
+    MEDDLING,
+  ],
+  ['digest: chain of the history', 'src/state/history.ts', 'record.previous !== previous', 'false', MEDDLING],
+  [
+    'digest: staged copies',
+    `${T}transaction.ts`,
+    '    if (same) return;\n    throw new PatchError(\n      code,',
+    '    if (same || code !== undefined) return;\n    throw new PatchError(\n      code,',
+    MEDDLING,
+  ],
+  [
+    'digest: copied backups',
+    `${T}transaction.ts`,
+    'if (resultOf(results[n], source).md5 !== before.md5)',
+    'if (resultOf(results[n], source).md5 === undefined)',
+    MEDDLING,
+  ],
+  ['digest: backups before deployment', `${T}transaction.ts`, '    await this.#verifyBackups();', '', MEDDLING],
+  ['digest: what was deployed', `${T}transaction.ts`, '      await this.#verify();', '', MEDDLING],
+  [
+    'digest: backup before it is put back',
+    `${T}rollback.ts`,
+    "  if (operation.before.kind === 'file') checkBackup(context, operation.before, backup, operation);",
+    '',
+    FAILED,
+  ],
+  [
+    'digest: what was put back',
+    `${T}rollback.ts`,
+    '    if (failures.length === 0 && operations.length > 0) verifyRestored(context, undoable);',
+    '',
+    [...FAILED, ...MEDDLING],
+  ],
+  [
+    'digest: original copied into the store',
+    `${T}clean-up.ts`,
+    '    if (files.digest(partial, true).sha256 !== sha256)',
+    '    if (false as boolean)',
+    MEDDLING,
+  ],
+  [
+    'file unchanged while it is read',
+    'src/home/inventory.ts',
+    'after === undefined || !sameIdentity(after, want.stat) || ',
+    '',
+    MEDDLING,
+  ],
+  // Checks again, and of others.
+  ['check again before each operation', `${T}transaction.ts`, '      this.#recheck(index, operation);', '', MEDDLING],
+  [
+    'size before the backup',
+    `${T}transaction.ts`,
+    "if (stat?.kind !== 'file' || stat.sizeBytes !== before.sizeBytes) throw",
+    "if (stat?.kind !== 'file') throw",
+    MEDDLING,
+  ],
+  [
+    'links on the way, before an operation',
+    `${T}transaction.ts`,
+    '      if (!same) throw this.#changedMeanwhile(operation.path);\n      checkPath(files, layout, operation.path);',
+    '      if (!same) throw this.#changedMeanwhile(operation.path);',
+    MEDDLING,
+  ],
+  [
+    'links on the way, before an undoing',
+    `${T}rollback.ts`,
+    '  checkPath(files, layout, operation.path);',
+    '',
+    [...FAILED, ...MEDDLING],
+  ],
+  [
+    'free space',
+    `${T}transaction.ts`,
+    '      if (free < needed + SPACE_MARGIN_BYTES) {\n        throw',
+    '      if (free < 0) {\n        throw',
+    MEDDLING,
+  ],
+  ['lock still ours before the commit', `${T}transaction.ts`, '      this.#request.beforeCommit?.();', '', MEDDLING],
+  [
+    'foreign content set aside',
+    `${T}recovery-table.ts`,
+    "      return 'set-aside-and-restore';",
+    "      return 'restore';",
+    [...FAILED, 'test/transaction/recovery-table.test.ts'],
+  ],
+  [
+    'swept only where nothing has begun',
+    `${T}clean-up.ts`,
+    "  if (outcome === 'swept') for (const folder of stage.folders) checkUntouched(context, folder.path);",
+    '',
+    MEDDLING,
+  ],
+  [
+    'work without a journal is kept',
+    `${T}recover.ts`,
+    '  if (full !== undefined) {',
+    '  if (full !== undefined && false) {',
+    MEDDLING,
+  ],
+  [
+    'journal names only our work folders',
+    `${T}recover.ts`,
+    '  checkFolders(layout, journal);',
+    '',
+    [...FAILED, ...MEDDLING],
+  ],
+  [
+    'ledger missing is noticed',
+    'src/patcher.ts',
+    "throw new PatchError('LEDGER_MISSING'",
+    "if (wasThere === undefined) throw new PatchError('LEDGER_MISSING'",
+    MEDDLING,
+  ],
+  [
+    'a failed clean-up does not undo',
+    `${T}transaction.ts`,
+    "      if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;\n      this.#context.emit({\n        kind: 'problem',\n        code: 'CLEAN_UP',",
+    "      throw error;\n      this.#context.emit({\n        kind: 'problem',\n        code: 'CLEAN_UP',",
+    CRASH,
+  ],
+  // The lock.
+  [
+    'lock: rivals are looked for',
+    `${T}lock.ts`,
+    "    const rival = liveRivals(files, layout, name, own, 'remove')[0];",
+    '    const rival = undefined as Contender | undefined;',
+    LOCK,
+  ],
+  [
+    'lock: announced before looking',
+    `${T}lock.ts`,
+    "    files.writeNew(path, '', 0o644, 'unflushed');\n    const rival",
+    '    const rival',
+    LOCK,
+  ],
+  [
+    'lock: start time of a process',
+    'src/system/process-identity.ts',
+    "started === undefined || identity.started === '-' || started === identity.started ? 'alive' : 'dead'",
+    "'alive'",
+    LOCK,
+  ],
+  [
+    'lock: another boot',
+    'src/system/process-identity.ts',
+    "  if (identity.boot !== own.boot) return 'dead';",
+    '',
+    LOCK,
+  ],
+  [
+    'lock: another pid namespace',
+    'src/system/process-identity.ts',
+    "identity.namespace === own.namespace ? aliveHere(identity) : 'unknown'",
+    'aliveHere(identity)',
+    LOCK,
+  ],
+  ['lock: heartbeat', `${T}lock.ts`, '      this.#files.touch(this.#path);', '', LOCK],
+];
+
+const { values: options } = parseArgs({
+  options: { only: { type: 'string', default: '' }, table: { type: 'boolean', default: false } },
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'prepatch-mutation-'));
+try {
+  for (const part of ['src', 'test', 'scripts', 'schemas', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const wanted = MUTATIONS.filter(([name]) => name.includes(options.only));
+  for (const test of new Set(wanted.flatMap(([, , , , tests]) => tests))) {
+    const failure = runTest(test);
+    if (failure !== undefined) throw new Error(`${test} fails as it is: ${failure}`);
+  }
+  const results = wanted.map(check);
+  if (options.table) {
+    console.log('\n| removed | test that fails |\n| --- | --- |');
+    for (const { name, by, isGood } of results) console.log(`| ${name} | ${isGood ? by : `**${by}**`} |`);
+  }
+  const failed = results.filter(({ isGood }) => !isGood).length;
+  console.log(`${results.length - failed} passed, ${failed} failed`);
+  process.exitCode = failed > 0 ? 1 : 0;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function check([name, file, find, replace, tests]) {
+  const path = join(folder, file);
+  const text = readFileSync(path, 'utf8');
+  const count = text.split(find).length - 1;
+  if (count !== 1) return say(name, `NOT FOUND ONCE in ${file}, but ${count} times`, false);
+  writeFileSync(
+    path,
+    text.replace(find, () => replace),
+  );
+  try {
+    for (const test of tests) {
+      const failure = runTest(test);
+      if (failure !== undefined) return say(name, `${test.replace('test/', '')}: ${failure}`, true);
+    }
+    return say(name, 'SURVIVED', false);
+  } finally {
+    writeFileSync(path, text);
+  }
+}
+
+/** The title of the first test that fails; undefined where all pass. */
+function runTest(test) {
+  const report = join(folder, 'report.json');
+  rmSync(report, { force: true });
+  const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
+  const args = [vitest, 'run', '--bail', '1', '--reporter=json', `--outputFile=${report}`, test];
+  const { status } = spawnSync(process.execPath, args, { cwd: folder, stdio: 'ignore', timeout: 300_000 });
+  if (status === 0) return undefined;
+  try {
+    const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
+    const failed = testResults.flatMap((one) => one.assertionResults).find((one) => one.status === 'failed');
+    return failed?.title ?? 'does not load';
+  } catch {
+    return 'does not end';
+  }
+}
+
+function say(name, by, isGood) {
+  console.log(`${isGood ? 'noticed ' : 'FAIL    '} ${name}: ${by}`);
+  return { name, by, isGood };
+}
