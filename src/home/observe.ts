@@ -310,7 +310,7 @@ async function lookAtPlugins(
     const need = needOf(path, entry.stat, covered, needs);
     if (entry.stat.kind !== 'file' || need === 'none') continue;
     wanted.push({
-      path: absolute(layout, path),
+      path: `${folder}/${entry.path}`,
       stat: entry.stat,
       withSha256: need === 'original',
       asJar: needs.backup.size > 0 && entry.path.endsWith('.jar'),

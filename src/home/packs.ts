@@ -82,8 +82,12 @@ function listFolder(
   const plainFiles: string[] = [];
   for (const name of names) {
     if (name.startsWith('.')) continue;
-    const stat = files.stat(join(folder, name));
+    const stat = files.stat(`${folder}/${name}`);
     if (stat === undefined) continue;
+    if (stat.kind === 'directory' && name.startsWith(kind)) {
+      packs.set(name, { name, kind, held: false });
+      continue;
+    }
     const path = display(layout, rooted(root, name));
     if (stat.kind === 'link' && name.startsWith(kind)) {
       problems.push(
@@ -93,8 +97,6 @@ function listFolder(
           hint: `Put the folder itself in place of the link ${path}.`,
         }),
       );
-    } else if (stat.kind === 'directory' && name.startsWith(kind)) {
-      packs.set(name, { name, kind, held: false });
     } else {
       if (name.startsWith(kind)) plainFiles.push(name);
       const miss = nearMiss(name, kind, stat.kind === 'directory', path);
@@ -337,6 +339,7 @@ function walkPack(files: Files, layout: Layout, listed: ListedPack): Walked {
     problems.push(readingProblem(error, top, listed.name));
   }
   for (const entry of entries) {
+    if (entry.stat.kind === 'file' || entry.stat.kind === 'directory') continue;
     const path = display(layout, `${top}/${entry.path}`);
     if (entry.stat.kind === 'link')
       problems.push(
@@ -346,7 +349,7 @@ function walkPack(files: Files, layout: Layout, listed: ListedPack): Walked {
           hint: `Put the file itself in place of the link ${path}.`,
         }),
       );
-    else if (entry.stat.kind === 'other')
+    else
       problems.push(
         errorProblem('PACK_REFUSED', `${path} is neither a file nor a folder`, {
           pack: listed.name,
@@ -397,37 +400,36 @@ function packFile(
   result: Awaited<ReturnType<Inventory['learn']>>[number],
   rules: PackRules,
 ): PackFile | undefined {
-  const full = `${one.top}/${entry.path}`;
-  const path = display(layout, full);
+  const show = () => display(layout, `${one.top}/${entry.path}`);
   const pack = one.listed.name;
   if (result.kind === 'failed') {
-    one.problems.push(readingProblem(result.error, path, pack));
+    one.problems.push(readingProblem(result.error, show(), pack));
     return undefined;
   }
   const { facts } = result;
   const refuse = (message: string, hint: string) => {
-    one.problems.push(errorProblem('PACK_REFUSED', message, { pack, path, hint }));
+    one.problems.push(errorProblem('PACK_REFUSED', message, { pack, path: show(), hint }));
     return undefined;
   };
   let name = entry.path;
   let bundle: PackFile['bundle'];
   if (facts.jar !== undefined) {
     if (facts.jar.kind === 'bad')
-      return refuse(`${path} is no sound JAR: ${facts.jar.reason}`, `Copy ${path} again, completely.`);
+      return refuse(`${show()} is no sound JAR: ${facts.jar.reason}`, `Copy ${show()} again, completely.`);
     const target = jarTargetName(entry.path, facts.jar);
     if (target.kind === 'refused')
-      return refuse(`${path}: ${target.reason}`, 'Ask the author of the pack for a corrected JAR.');
+      return refuse(`${show()}: ${target.reason}`, 'Ask the author of the pack for a corrected JAR.');
     name = target.name;
     if (rules.companion && facts.jar.hasManifest === false)
       return refuse(
-        `${path} has no manifest; Carbon’s own patcher would stop at it at every start`,
+        `${show()} has no manifest; Carbon’s own patcher would stop at it at every start`,
         'Ask the author of the pack for a JAR with a manifest.',
       );
     if (facts.jar.bundle !== undefined) {
       bundle = { symbolicName: facts.jar.bundle.symbolicName, version: facts.jar.bundle.version };
       if (rules.companion && facts.jar.bundle.rawSymbolicName !== facts.jar.bundle.symbolicName) {
         return refuse(
-          `${path}: Carbon’s own patcher would take the blank in its Bundle-SymbolicName for a part of the name`,
+          `${show()}: Carbon’s own patcher would take the blank in its Bundle-SymbolicName for a part of the name`,
           'Ask the author of the pack for a JAR without a blank before the parameters.',
         );
       }

@@ -393,16 +393,16 @@ class Planner {
     for (const [path, plugin] of this.#seen.plugins) {
       if (covered.has(path) || plugin.kind !== 'file' || this.#prior.restore.has(path)) continue;
       const seen = this.#prior.seen[path];
+      if (seen === undefined ? this.#prior.ledger === undefined : looksTheSame(plugin, seen)) continue;
       const shown = this.#show(path);
       if (seen === undefined) {
-        if (this.#prior.ledger !== undefined)
-          notices.push(
-            notice('ORPHAN', 'warning', `${shown} is new and no pack brings it`, {
-              path: shown,
-              hint: 'If it belongs to the server, run prepatch rebase; else move it away.',
-            }),
-          );
-      } else if (!looksTheSame(plugin, seen)) {
+        notices.push(
+          notice('ORPHAN', 'warning', `${shown} is new and no pack brings it`, {
+            path: shown,
+            hint: 'If it belongs to the server, run prepatch rebase; else move it away.',
+          }),
+        );
+      } else {
         notices.push(
           notice('BASE_CHANGED', 'warning', `${shown} was changed, and no pack covers it; it is left as it is`, {
             path: shown,
@@ -771,12 +771,26 @@ function sameList(a: readonly string[], b: readonly string[]): boolean {
 
 /** Whether two ledgers say the same but for their numbers. */
 function sameRecord(a: Ledger, b: Ledger): boolean {
-  const plain = (ledger: Ledger) => JSON.stringify({ ...ledger, sequence: 0, transaction: '' });
-  return plain(a) === plain(b);
+  const plain = (ledger: Ledger) => ({ ...ledger, sequence: 0, transaction: '' });
+  return sameData(plain(a), plain(b));
+}
+
+/** Whether two values would be the same JSON, but for the order of keys; without making the text. */
+function sameData(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [left, right] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>];
+  for (const key in left) if (!sameData(left[key], right[key])) return false;
+  for (const key in right) if (left[key] === undefined && right[key] !== undefined) return false;
+  return true;
 }
 
 function sortRecord<V>(record: Readonly<Record<RootedPath, V>>): Record<RootedPath, V> {
-  return Object.fromEntries(Object.entries<V>(record).sort(([a], [b]) => (a < b ? -1 : 1))) as Record<RootedPath, V>;
+  const keys = Object.keys(record) as RootedPath[];
+  // A record that was read is sorted already; one with additions is nearly so.
+  if (keys.every((key, index) => index === 0 || (keys[index - 1] as string) < key)) return record;
+  return Object.fromEntries(keys.sort().map((key) => [key, record[key]])) as Record<RootedPath, V>;
 }
 
 /** Parents before what is in them. */
