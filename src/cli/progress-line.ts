@@ -2,7 +2,7 @@
 // cleared before anything else is said.
 
 import type { EventSink, PatchEvent, Phase } from '../event.js';
-import { formatBytes, formatDuration } from '../report/amount.js';
+import { formatBytes, formatDuration } from '../report/format-amount.js';
 import { lookAtTerminal, writeStandard } from '../system/standard-stream.js';
 
 const QUIET_MS = 1000;

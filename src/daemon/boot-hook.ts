@@ -6,7 +6,7 @@ import { findHome } from '../home/find-home.js';
 import { renderRun } from '../report/run-text.js';
 import { plainStyle } from '../report/style.js';
 import type { Files } from '../system/files.js';
-import { isMainProgram, isRunning } from '../system/this-process.js';
+import { isMainProgram, isRunning } from '../system/is-main-program.js';
 import { readSettings } from './read-settings.js';
 import { useHome } from './use-home.js';
 

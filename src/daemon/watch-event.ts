@@ -3,7 +3,7 @@
 
 import type { PlanReport } from '../patcher.js';
 import type { Problem } from '../problem.js';
-import { formatBytes } from '../report/amount.js';
+import { formatBytes } from '../report/format-amount.js';
 import { escapeControls } from '../report/log-line.js';
 import { joinNames } from '../report/run-text.js';
 import type { AheadReport } from '../transaction/ahead.js';

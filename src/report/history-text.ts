@@ -1,7 +1,7 @@
 // The audit for people: a table, or one transaction with every path. Pure.
 
 import type { History, HistoryRecord } from '../state/history.js';
-import { formatDuration } from './amount.js';
+import { formatDuration } from './format-amount.js';
 import { escapeControls, formatTime } from './log-line.js';
 import { joinNames } from './run-text.js';
 import type { Style } from './style.js';

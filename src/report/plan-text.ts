@@ -2,7 +2,7 @@
 
 import type { PlanReport } from '../patcher.js';
 import type { Change } from '../plan/plan.js';
-import { formatBytes } from './amount.js';
+import { formatBytes } from './format-amount.js';
 import { escapeControls } from './log-line.js';
 import { renderProblems } from './problem-text.js';
 import { joinNames } from './run-text.js';

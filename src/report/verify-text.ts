@@ -1,7 +1,7 @@
 // What a verification has found, for people. Pure.
 
 import type { VerifyResult } from '../patcher.js';
-import { formatBytes } from './amount.js';
+import { formatBytes } from './format-amount.js';
 import { renderProblems } from './problem-text.js';
 import type { Style } from './style.js';
 

@@ -8,7 +8,7 @@ import { type TreeEntry, walkTree } from '../home/tree.js';
 import type { Bulk } from '../system/bulk.js';
 import { randomName } from '../system/clock.js';
 import type { Files, FileStat } from '../system/files.js';
-import { isRunning } from '../system/this-process.js';
+import { isRunning } from '../system/is-main-program.js';
 import { toPatchError } from '../transaction/failure.js';
 
 export interface CopyDoors {

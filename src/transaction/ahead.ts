@@ -11,7 +11,7 @@ import type { Operation, WriteOperation } from '../plan/operation.js';
 import type { Bulk } from '../system/bulk.js';
 import { randomName } from '../system/clock.js';
 import type { Files, FileStat } from '../system/files.js';
-import { isRunning } from '../system/this-process.js';
+import { isRunning } from '../system/is-main-program.js';
 import { ensureFolder, removeIfEmpty } from './transaction.js';
 import { placeWork } from './work-folders.js';
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ExitCode } from '../../src/error.js';
 import type { RunResult } from '../../src/patcher.js';
 import type { Problem } from '../../src/problem.js';
-import { formatBytes, formatDuration } from '../../src/report/amount.js';
+import { formatBytes, formatDuration } from '../../src/report/format-amount.js';
 import { renderHistory } from '../../src/report/history-text.js';
 import { formatLogLine } from '../../src/report/log-line.js';
 import { renderPlan } from '../../src/report/plan-text.js';

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { ExitCode } from '../../error.js';
-import { formatBytes } from '../../report/amount.js';
+import { formatBytes } from '../../report/format-amount.js';
 import { escapeControls } from '../../report/log-line.js';
 import { renderProblems } from '../../report/problem-text.js';
 import type { Style } from '../../report/style.js';
