@@ -1017,11 +1017,9 @@ function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
     absorbs: recorded.absorbs,
     files: recorded.files.map((file) => {
       const source = folder?.files.find((one) => one.target === file.target && one.entry.md5 === file.md5);
-      const fallback =
-        `${root}:${recorded.name}/${recorded.kind === 'servicepack' ? 'lib/' : ''}${file.fileName}` as RootedPath;
       return {
         fileName: file.fileName,
-        source: source?.source ?? fallback,
+        source: source?.source,
         target: file.target,
         entry: { kind: 'file', md5: file.md5, sizeBytes: file.sizeBytes, mode: file.mode },
         ...(file.bundle === undefined ? {} : { bundle: file.bundle }),

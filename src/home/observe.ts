@@ -9,7 +9,7 @@ import { errorProblem, notice, type Problem } from '../problem.js';
 import { md5OfText } from '../system/digest-text.js';
 import type { Files, FileStat } from '../system/files.js';
 import { formatJars, formatNames, parseJars, parseNames } from './carbon-state.js';
-import { ABSENT, type FileEntry, type RootedPath, type Sha256 } from './entry.js';
+import { ABSENT, type FileEntry, type Md5, type RootedPath, type Sha256 } from './entry.js';
 import type { Inventory, Wanted } from './inventory.js';
 import { absolute, BACKUP_PACK, bundlesInfoPath, display, type Layout, rooted, STATE_FOLDER } from './layout.js';
 import type { Pack } from './pack.js';
@@ -79,7 +79,13 @@ export async function observe(
     ledger === undefined && listing.hasBackup
       ? await readBackup(files, layout, inventory, options.deep)
       : new Map<RootedPath, BackupFile>();
-  const plugins = await lookAtPlugins(files, layout, inventory, { packs, ledger, backup, deep: options.deep });
+  const plugins = await lookAtPlugins(files, layout, inventory, {
+    packs,
+    ledger,
+    backup,
+    claimed: ledger === undefined ? state.jars : undefined,
+    deep: options.deep,
+  });
   const stateFiles = [layout.namesFile, ...(layout.jarsFile === undefined ? [] : [layout.jarsFile]), layout.ledger];
   return {
     layout,
@@ -285,6 +291,8 @@ interface PluginNeeds {
   readonly packs: readonly Pack[];
   readonly ledger: Ledger | undefined;
   readonly backup: ReadonlyMap<RootedPath, BackupFile>;
+  /** At first contact, the final names that Carbon's own files say are patched. */
+  readonly claimed: ReadonlyMap<string, Md5> | undefined;
   readonly deep: boolean;
 }
 
@@ -350,7 +358,8 @@ function needOf(
 ): 'none' | 'digest' | 'original' {
   const base = needs.ledger?.base[path];
   if (base !== undefined) return 'digest';
-  if (covered.has(path) || needs.backup.size > 0) return 'original';
+  if (covered.has(path) || needs.backup.size > 0 || needs.claimed?.has(path.slice('plugins:'.length)))
+    return 'original';
   if (needs.deep) return 'digest';
   const seen = needs.ledger?.seen[path];
   if (seen === undefined || seen.md5 === undefined) return 'none';

@@ -11,7 +11,8 @@ export type PackKind = 'patch' | 'servicepack';
 export interface PackFile {
   /** Path inside the pack's folder (a service pack's `lib`), as the operator named it. */
   readonly fileName: string;
-  readonly source: RootedPath;
+  /** Undefined for a pack as the ledger has it, whose folder has gone or says something else now. */
+  readonly source: RootedPath | undefined;
   readonly target: RootedPath;
   readonly entry: FileEntry;
   readonly bundle?: { readonly symbolicName: string; readonly version: string };

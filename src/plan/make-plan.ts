@@ -199,6 +199,9 @@ class Planner {
       return;
     }
     if (layer === undefined && base.kind === 'unknown') {
+      // What is neither the pack's nor ours to judge: the operator has put the original back, as doctor says.
+      const left = this.#expected(path);
+      if (left === undefined || !sameContent(observed, left)) return;
       this.#problems.push(
         errorProblem(
           'BASE_UNKNOWN',
@@ -226,8 +229,21 @@ class Planner {
       if (before.kind === 'file') this.#writes.push({ kind: 'delete', path, before, keep });
       return;
     }
-    const source =
-      layer === undefined ? this.#baseSource(path, wanted) : ({ kind: 'path', path: layer.file.source } as const);
+    const source = layer === undefined ? this.#baseSource(path, wanted) : sourceOf(layer.file);
+    if (source === undefined && layer !== undefined) {
+      const shown = this.#show(path);
+      this.#problems.push(
+        errorProblem(
+          'DRIFTED',
+          `${shown} is not as ${layer.pack} had it, and ${layer.pack} is not there to put it back from`,
+          {
+            path: shown,
+            hint: `Put ${layer.pack} back, or see to it that its removal can be applied.`,
+          },
+        ),
+      );
+      return;
+    }
     if (source === undefined) {
       this.#problems.push(
         errorProblem(
@@ -358,7 +374,12 @@ class Planner {
     this.#changes.push({
       action,
       path: this.#show(path),
-      from: layer !== undefined ? this.#show(layer.file.source) : after.kind === 'absent' ? null : 'base',
+      from:
+        layer !== undefined
+          ? this.#show(layer.file.source ?? layer.file.target)
+          : after.kind === 'absent'
+            ? null
+            : 'base',
       winner,
       shadows: layer?.shadows ?? [],
       before,
@@ -676,8 +697,10 @@ class Planner {
       }
     }
     for (const [path, base] of Object.entries(this.#prior.base) as [RootedPath, BaseEntry][]) {
-      if (this.#layers.has(path) || base.kind !== 'file') continue;
-      after[path] = { sizeBytes: base.sizeBytes, mtimeMs: 0, md5: base.md5 };
+      if (this.#layers.has(path) || splitRooted(path).root !== 'plugins') continue;
+      const plugin = this.#seen.plugins.get(path);
+      if (base.kind === 'file') after[path] = { sizeBytes: base.sizeBytes, mtimeMs: 0, md5: base.md5 };
+      else if (base.kind === 'unknown' && plugin?.kind === 'file') after[path] = toSeenFile(plugin);
     }
     for (const [path, { entry }] of this.#prior.restore) {
       if (!this.#layers.has(path)) after[path] = { sizeBytes: entry.sizeBytes, mtimeMs: 0, md5: entry.md5 };
@@ -749,6 +772,15 @@ export function toLedgerPack(pack: Pack): LedgerPack {
     })),
     directories: pack.directories.map((folder) => ({ target: folder.target, mode: folder.entry.mode })),
   };
+}
+
+function sourceOf(file: PackFile): Source | undefined {
+  return file.source === undefined ? undefined : { kind: 'path', path: file.source };
+}
+
+function toSeenFile(plugin: Extract<SeenPlugin, { kind: 'file' }>): SeenFile {
+  const { sizeBytes, mtimeMs, md5 } = plugin;
+  return { sizeBytes, mtimeMs, ...(md5 === undefined ? {} : { md5 }) };
 }
 
 function observedEntry(plugin: SeenPlugin | undefined): ObservedEntry {
