@@ -18,7 +18,7 @@ export function formatNames(names: readonly string[]): string {
 }
 
 /**
- * `<final name>:<md5>` lines, split at the first `:` (Carbon rule 13). A blank line says nothing (D-case "blank line");
+ * `<final name>:<md5>` lines, split at the first `:` (Carbon rule 13). A blank line says nothing (a blank one broke Carbon);
  * a line without a colon or whose second part is no MD5 is returned under `bad`.
  */
 export function parseJars(text: string): { jars: Map<string, Md5>; bad: string[] } {

@@ -64,7 +64,7 @@ function overridesOf(config: Config): LayoutOverrides {
 const KERNEL_SCRIPTS = ['wso2server.sh', 'wso2server.bat'];
 const BOOTSTRAP_JAR = /^org\.wso2\.carbon\.bootstrap.*\.jar$/;
 
-/** Whether Carbon's kernel is in the home's `bin`, so that its own patcher runs inside the start (2-carbon, last section). */
+/** Whether Carbon's kernel is in the home's `bin`, so that its own patcher runs inside the start (docs/carbon.md, companion). */
 export function hasCompanion(files: Files, layout: Layout, config: Config): boolean {
   if (config.companion !== 'auto') return config.companion === 'carbon';
   const bin = join(layout.home, 'bin');

@@ -1,5 +1,5 @@
 // Finds and reads what a pack says about itself: patch.json in a service pack, a zip or a patch folder, or <pack>.json beside
-// a patch (2-carbon, last section). Each error is a problem of that pack; parsing is the caller's, so that it is loaded late.
+// a patch (docs/carbon.md, companion). Each error is a problem of that pack; parsing is the caller's, so that it is loaded late.
 
 import { errnoOf, PatchError } from '../error.js';
 import type { FileOperation, PackManifest, ParsedPackManifest } from '../plan/pack-manifest.js';

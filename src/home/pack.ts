@@ -47,7 +47,7 @@ export interface Pack {
   readonly name: string;
   readonly kind: PackKind;
   readonly folder: RootedPath;
-  /** Set aside under `.held` by an earlier start (2-carbon: "The server's own patcher comes after us"). */
+  /** Set aside under `.held` by an earlier start (docs/carbon.md, companion). */
   readonly held: boolean;
   /** The patch names that a service pack absorbs (Carbon rule 8); empty for a patch. */
   readonly absorbs: readonly string[];

@@ -1,4 +1,4 @@
-// The bodies of patches.log that people already search for (2-carbon, "Log lines"). Pure.
+// The bodies of patches.log that people already search for (docs/carbon.md). Pure.
 
 import type { Plan } from './plan.js';
 

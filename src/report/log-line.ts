@@ -1,4 +1,4 @@
-// The shape of a line in patches.log, as Carbon's log4j wrote it: `[%d] %5p {%c} -  %m%n` (2-carbon, "Shape of a line"). Pure.
+// The shape of a line in patches.log, as Carbon's log4j wrote it: `[%d] %5p {%c} -  %m%n` (formats 8). Pure.
 
 import type { LogLevel } from '../event.js';
 

@@ -1,4 +1,4 @@
-// Finishes or undoes an interrupted transaction, by the recovery table, before anything else is looked at (3-engine step 2).
+// Finishes or undoes an interrupted transaction, by the recovery table, before anything else is looked at (ARCHITECTURE, steps).
 
 import { join } from 'node:path';
 import { PatchError } from '../error.js';

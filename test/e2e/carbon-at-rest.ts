@@ -6,7 +6,7 @@ import type { TestHome } from '../support/home-builder.js';
 import { filesWithOtherNames } from '../support/tree-snapshot.js';
 import { type LabCase, runCase } from './lab-case.js';
 
-/** Its verification warns of a folder in a service pack at every start; nothing can be done (2-carbon, last section). */
+/** Its verification warns of a folder in a service pack at every start; nothing can be done (docs/carbon.md, companion). */
 const FOLDER_IN_SERVICEPACK = / is a folder in a service pack$/;
 
 /**

@@ -1,4 +1,4 @@
-// Carbon's defects D1 to D12 (2-carbon, "Defects not to copy"): the same steps, the opposite outcome.
+// Carbon's defects D1 to D12 (docs/carbon.md): the same steps, the opposite outcome.
 import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,

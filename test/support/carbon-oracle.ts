@@ -1,4 +1,4 @@
-// How Carbon 4.4's own patcher reads a home, written from its rules (2-carbon rules 5 to 15 and its last section) with nothing of
+// How Carbon 4.4's own patcher reads a home, written from its rules (docs/carbon.md, rules 5 to 15, and its companion section) with nothing of
 // ours: what it would apply, whether that is news to it, whether its verification would pass, whether it would crash.
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';

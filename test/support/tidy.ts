@@ -16,7 +16,7 @@ interface ImportOf {
   readonly typeOnly: boolean;
 }
 
-// ---- what may import what (4-house: "arrows go one way")
+// ---- what may import what (ARCHITECTURE, layers)
 
 const BASE = ['error', 'config', 'event', 'problem'];
 /** Files with values that are words, not work: what a home's paths are called and what can be at one. */
