@@ -107,6 +107,8 @@ async function bundle(entries, folder) {
     minify: true,
     format: 'esm',
     platform: 'node',
+    // Its first entry is UMD, whose requires no bundler can follow.
+    alias: { 'jsonc-parser': './node_modules/jsonc-parser/lib/esm/main.js' },
     target: 'node20.19',
     banner: { js: BANNER },
     sourcemap: 'linked',
