@@ -58,7 +58,7 @@ export type ActionRecord =
       readonly step: number;
       readonly process: ProcessIdentity;
     }
-  /** From here on what is only prepared is not rolled back any more. */
+  /** An action failed in its execution: what was only prepared of this block is not rolled back. */
   | { readonly kind: 'executing'; readonly operation: number }
   /** Without it what was begun may have been done in part. */
   | { readonly kind: 'done'; readonly operation: number; readonly step: number }

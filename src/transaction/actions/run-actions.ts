@@ -3,7 +3,7 @@
 // journal before anything is touched; the caller undoes (undo-actions) and cleans up (clean-up-actions).
 
 import { join } from 'node:path';
-import { PatchError, unreachable } from '../../error.js';
+import { errnoOf, PatchError, unreachable } from '../../error.js';
 import { absolute } from '../../home/layout.js';
 import type {
   ActionOperation,
@@ -75,7 +75,7 @@ interface Place extends AnyPlace {
   readonly operation: DoOperation;
 }
 
-type StepData = Omit<StepRecord, 'step' | 'pack' | 'order' | 'isExecuting'>;
+type StepData = Omit<StepRecord, 'step' | 'pack' | 'order' | 'isExecuting' | 'block'>;
 
 type LeafAction = Exclude<Action, ListAction | ForEachAction>;
 type ActionOf<K extends Action['kind']> = Extract<Action, { kind: K }>;
@@ -90,6 +90,7 @@ export class ActionRun {
   #expected: ExpectedView;
   #isExecuting = false;
   #hasPrepared = false;
+  #block = 0;
   /** What is worked on, for the error that ends it. */
   #title = '';
 
@@ -118,13 +119,19 @@ export class ActionRun {
       jobs.push({ number, operation, scope: new Scope(this.#valuesOf(operation.pack)), next: 0 });
     }
     this.#isExecuting = false;
+    this.#hasPrepared = false;
+    this.#block = first;
     this.#expected = this.#expectedView();
     const steps = jobs.map((job) => ({ job, step: this.#stepOf(job) }));
     for (const { job, step } of steps) await this.#naming(job, () => step.prepare());
     this.#isExecuting = true;
-    // From here on what was only prepared is not rolled back.
-    if (this.#hasPrepared) this.#request.append({ kind: 'executing', operation: first });
-    for (const { job, step } of steps) await this.#naming(job, () => step.execute());
+    try {
+      for (const { job, step } of steps) await this.#naming(job, () => step.execute());
+    } catch (error) {
+      // The rollback starts at the action that failed, also where nothing is recorded of that yet.
+      if (error instanceof PatchError) this.#markFailed(first);
+      throw error;
+    }
     return first + jobs.length;
   }
 
@@ -406,6 +413,7 @@ export class ActionRun {
         const undo = await callModule(this.#context, 'prepare', call);
         scope.take(call.values);
         call = { ...call, undo };
+        record(call, true, sizeBytes);
         this.#expected.giveUp();
       },
       execute: async () => {
@@ -515,6 +523,16 @@ export class ActionRun {
 
   // --- records
 
+  /** A disk that refuses the record must not hide why the action failed; the rollback of this run knows it all the same. */
+  #markFailed(first: number): void {
+    if (!this.#hasPrepared) return;
+    try {
+      this.#request.append({ kind: 'executing', operation: first });
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+    }
+  }
+
   #change(at: AnyPlace, changes: readonly PlannedChange[], keep: boolean): void {
     if (changes.length === 0) return;
     let step = 0;
@@ -530,7 +548,7 @@ export class ActionRun {
 
   #rewrite({ job, order }: AnyPlace, step: number, data: StepData): number {
     const isExecuting = this.#isExecuting;
-    const record: StepRecord = { ...data, step, pack: job.operation.pack, order, isExecuting };
+    const record: StepRecord = { ...data, step, pack: job.operation.pack, order, isExecuting, block: this.#block };
     this.#hasPrepared ||= !isExecuting;
     this.#request.append({ kind: 'undo', operation: job.number, data: record });
     return step;

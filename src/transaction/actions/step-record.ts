@@ -2,7 +2,7 @@
 // shape, as far as deciding what to touch depends on it.
 
 import { PatchError } from '../../error.js';
-import type { RootedPath } from '../../home/entry.js';
+import { type ObservedEntry, type RootedPath, sameContent } from '../../home/entry.js';
 import { parseRooted } from '../../home/layout.js';
 import type { Change, RecordedModule } from '../../plan/action-operation.js';
 import type { Command } from '../../plan/pack-manifest.js';
@@ -38,6 +38,8 @@ export interface StepRecord {
   readonly order: readonly number[];
   /** False where it was only prepared; that is rolled back only while nothing is executed yet. */
   readonly isExecuting: boolean;
+  /** The first operation of those that are prepared together. */
+  readonly block: number;
   readonly changes: readonly RecordedChange[];
   /** Run to undo it; run whether or not the action came to its end. */
   readonly undo?: RecordedCommand;
@@ -61,8 +63,11 @@ export interface RecordedStep {
 /** The steps that count, in the order in which they stand in the plan. @throws PatchError JOURNAL_DAMAGED */
 export function readSteps(records: ReadonlyMap<number, readonly ActionRecord[]>): RecordedStep[] {
   const steps = [...records].sort(([a], [b]) => a - b).flatMap(([operation, own]) => readOperation(operation, own));
-  const isExecuting = [...records.values()].some((own) => own.some(({ kind }) => kind === 'executing'));
-  return isExecuting ? steps.filter(({ record }) => record.isExecuting) : steps;
+  const executing = new Set(
+    [...records.values()].flatMap((own) => own.flatMap((one) => (one.kind === 'executing' ? [one.operation] : []))),
+  );
+  for (const { record } of steps) if (record.isExecuting) executing.add(record.block);
+  return steps.filter(({ record }) => record.isExecuting || !executing.has(record.block));
 }
 
 function readOperation(operation: number, records: readonly ActionRecord[]): RecordedStep[] {
@@ -106,17 +111,22 @@ function checkStep(data: unknown): StepRecord {
   }
 }
 
-/** Whether what is at a path is what it was before an earlier step: then later ones are undone there already. */
-export function wasSoEarlier(
-  earlier: readonly RecordedChange[],
-  path: RootedPath,
-  matches: (before: Extract<Change, { kind: 'content' }>['before']) => boolean,
-): boolean {
+/** Whether what is at a path is what it was before an earlier change: then the later ones are undone there already. */
+export function wasSoEarlier(earlier: readonly RecordedChange[], path: RootedPath, found: ObservedEntry): boolean {
   return earlier.some(({ change }) => {
-    if (change.kind === 'rename') {
-      const holds = (one: RootedPath) => one === path || path.startsWith(`${one}/`);
-      return holds(change.path) || (holds(change.to) && matches({ kind: 'absent' }));
+    switch (change.kind) {
+      case 'rename': {
+        const holds = (one: RootedPath) => one === path || path.startsWith(`${one}/`);
+        return holds(change.path) || (holds(change.to) && found.kind === 'absent');
+      }
+      case 'content':
+        return change.path === path && sameContent(found, change.before);
+      case 'make-directory':
+        return change.path === path && found.kind === 'absent';
+      case 'remove-directory':
+        return change.path === path && found.kind === 'directory';
+      case 'mode':
+        return false;
     }
-    return change.kind === 'content' && change.path === path && matches(change.before);
   });
 }

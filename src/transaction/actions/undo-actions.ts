@@ -158,7 +158,7 @@ function undoContent(
   const { before, after } = change;
   if (sameContent(found, before) && (modeOf(found) === modeOf(before) || !sameContent(before, after))) return;
   if (!sameContent(found, after)) {
-    if (wasSoEarlier(earlier, change.path, (one) => sameContent(found, one))) return;
+    if (wasSoEarlier(earlier, change.path, found)) return;
     if (found.kind !== 'absent') {
       const kept = setAside(context, undoable.stage.transaction, undoable.begin.operations.length, target);
       report(

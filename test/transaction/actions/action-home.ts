@@ -176,7 +176,9 @@ export class SayingCommands implements Commands {
     const path = join(layout.home, this.#log);
     const text = request.env['PATCH_FAILURE'] === undefined ? word : `${word}: ${request.env['PATCH_FAILURE']}`;
     if (files.stat(path) === undefined) files.writeNew(path, '');
-    files.append(path, `${text}\n`);
+    // What a kill has torn stays on a line of its own.
+    const isTorn = !/(?:^|\n)$/.test(files.read(path, 1e6).toString('utf8'));
+    files.append(path, `${isTorn ? '\n' : ''}${text}\n`);
     return Promise.resolve({ kind: 'exited', exitCode: program === 'fail' ? 1 : 0, output: word });
   }
 

@@ -6,6 +6,7 @@ import { MemoryFiles as Memory } from '../../support/memory-files.js';
 import { differences, leftovers, readTree } from '../../support/engine-run.js';
 import { HOME, makeFolder, PATCHES, PLUGINS, put, removeTree, SERVICEPACKS, STATE } from '../../support/small-homes.js';
 import { forgeZip } from '../../support/zip-forge.js';
+import { isInterrupted, recover } from '../../../src/transaction/recover.js';
 import { ActionHome, SayingCommands } from './action-home.js';
 
 function makeHome(packs: readonly string[] = ['patch0001']): { home: ActionHome; files: MemoryFiles } {
@@ -391,5 +392,39 @@ describe('refused', () => {
     ]);
     expect(outcome).toMatchObject({ kind: 'failed' });
     expect(outcome.kind === 'failed' ? outcome.error.message : '').toContain('is a link');
+  });
+});
+
+describe('a rollback that fails', () => {
+  test('keeps everything for the next run, which resumes there and repeats nothing', async () => {
+    const { home, files } = makeHome();
+    const before = readTree(files, HOME);
+    let broken = true;
+    const words: string[] = [];
+    const stubborn = new ActionHome(files, HOME, {
+      commands: {
+        run: ({ argv }) => {
+          const word = argv[1] ?? '';
+          words.push(word);
+          const exitCode = argv[0] === 'fail' || (broken && word === 'not one') ? 1 : 0;
+          return Promise.resolve({ kind: 'exited', exitCode, output: '' });
+        },
+        stop: () => Promise.resolve(),
+      },
+    });
+    const run = (word: string) => ({ kind: 'run', argv: ['say', word], undo: { argv: ['say', `not ${word}`] } });
+    const outcome = await stubborn.start([
+      {
+        name: 'patch0001',
+        actions: [run('one'), run('two'), { kind: 'run', argv: ['fail', 'three'], repeatable: true }],
+      },
+    ]);
+    expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'ROLLBACK_FAILED', exitCode: 4 } });
+    await expect(recover(stubborn.context)).rejects.toMatchObject({ code: 'ROLLBACK_FAILED' });
+    broken = false;
+    await recover(stubborn.context);
+    expect(words).toEqual(['one', 'two', 'three', 'not two', 'not one', 'not one', 'not one']);
+    expect(differences(before, readTree(files, HOME))).toEqual([]);
+    expect(isInterrupted(files, home.layout)).toBe(false);
   });
 });
