@@ -13,7 +13,9 @@ import { Inventory, sameIdentity } from './home/inventory.js';
 import { absolute, display, type Layout, type LayoutName } from './home/layout.js';
 import { type Exclusion, observe } from './home/observe.js';
 import type { Pack } from './home/pack.js';
-import { comparePackNames, type ListedPack, type PackRules } from './home/packs.js';
+import type { ListedPack } from './home/pack-source.js';
+import { comparePackNames, type PackRules } from './home/packs.js';
+import type { ManifestRules } from './home/select-packs.js';
 import { findUnsettled, unsettledProblem } from './home/settle.js';
 import {
   APPLYING,
@@ -132,6 +134,13 @@ interface Look {
   readonly observation: Observation;
   readonly inventory: Inventory;
 }
+
+/** What is loaded only where a pack has a manifest. */
+const MANIFESTS: ManifestRules = {
+  parse: async (text, sourceName) => (await import('./plan/pack-manifest.js')).parsePackManifest(text, sourceName),
+  choose: async (input) => (await import('./plan/eligibility.js')).chooseEligible(input),
+  identityFiles: [],
+};
 
 /** Beyond so many lines of one kind, a log says how many more there are. */
 const PROBLEM_LINES = 50;
@@ -657,6 +666,7 @@ export class Patcher {
       deep,
       excluded: [...excluded, ...waiting],
       ledger,
+      manifests: MANIFESTS,
       progress: (doneItems, totalItems, doneBytes, totalBytes) =>
         this.#emit({ kind: 'progress', phase: 'look', doneItems, totalItems, doneBytes, totalBytes }),
     });
@@ -1019,7 +1029,13 @@ function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
       const source = folder?.files.find((one) => one.target === file.target && one.entry.md5 === file.md5);
       return {
         fileName: file.fileName,
+<<<<<<< HEAD
+        source: source?.source ?? file.source ?? fallback,
+        ...(file.operation === true ? { operation: true as const } : {}),
+        ...(file.setsMode === true ? { setsMode: true as const } : {}),
+=======
         source: source?.source,
+>>>>>>> upstream
         target: file.target,
         entry: { kind: 'file', md5: file.md5, sizeBytes: file.sizeBytes, mode: file.mode },
         ...(file.bundle === undefined ? {} : { bundle: file.bundle }),
@@ -1030,6 +1046,8 @@ function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
       entry: { kind: 'directory', mode: directory.mode },
     })),
     problems: [],
+    ...(recorded.removes === undefined ? {} : { removes: recorded.removes }),
+    ...(recorded.manifest === undefined ? {} : { recorded: recorded.manifest }),
     ...(recorded.actions === undefined ? {} : { actions: recorded.actions }),
   };
 }
@@ -1051,6 +1069,7 @@ function keepApplied(observation: Observation, left: readonly ListedPack[], orde
 }
 
 function sameFiles(a: Pack, b: Pack): boolean {
-  const files = new Map(a.files.map((file) => [file.target, file.entry.md5]));
-  return a.files.length === b.files.length && b.files.every((file) => files.get(file.target) === file.entry.md5);
+  const own = a.files.filter((file) => file.operation !== true);
+  const files = new Map(own.map((file) => [file.target, file.entry.md5]));
+  return own.length === b.files.length && b.files.every((file) => files.get(file.target) === file.entry.md5);
 }

@@ -5,23 +5,27 @@ import { join, relative, sep } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { Ledger } from '../plan/ledger.js';
 import type { BackupFile, Observation, SeenPlugin } from '../plan/observation.js';
-import { errorProblem, notice, type Problem } from '../problem.js';
+import { notice, type Problem } from '../problem.js';
 import { md5OfText } from '../system/digest-text.js';
 import type { Files, FileStat } from '../system/files.js';
 import { formatJars, formatNames, parseJars, parseNames } from './carbon-state.js';
 import { ABSENT, type FileEntry, type Md5, type RootedPath, type Sha256 } from './entry.js';
 import type { Inventory, Wanted } from './inventory.js';
-import { absolute, BACKUP_PACK, bundlesInfoPath, display, type Layout, rooted, STATE_FOLDER } from './layout.js';
-import type { Pack } from './pack.js';
 import {
-  type ListedPack,
-  listPacks,
-  listReadable,
-  packFolder,
-  type PackRules,
-  readAbsorbed,
-  readPacks,
-} from './packs.js';
+  absolute,
+  BACKUP_PACK,
+  bundlesInfoPath,
+  display,
+  HELD_FOLDER,
+  type Layout,
+  rooted,
+  STATE_FOLDER,
+} from './layout.js';
+import type { Pack } from './pack.js';
+import { isTouched, lookElsewhere, type Touched, touchedBy, toSeen } from './look-elsewhere.js';
+import { type ListedPack, PAYLOAD_FOLDER } from './pack-source.js';
+import { listPacks, listReadable, openPacks, type PackListing, type PackRules, readPacks } from './packs.js';
+import { type ManifestRules, selectPacks } from './select-packs.js';
 import { walkTree } from './tree.js';
 
 export interface Exclusion {
@@ -35,6 +39,7 @@ export interface LookOptions {
   readonly deep: boolean;
   readonly excluded: readonly Exclusion[];
   readonly ledger: Ledger | undefined;
+  readonly manifests: ManifestRules;
   readonly progress?: (doneItems: number, totalItems: number, doneBytes: number, totalBytes: number) => void;
 }
 
@@ -57,21 +62,22 @@ export async function observe(
       }),
     );
   }
-  const listing = listPacks(files, layout, rules);
-  problems.push(...listing.problems);
   const isExcluded = (pack: ListedPack) => excluded.some((one) => one.name === pack.name && one.kind === pack.kind);
+  const listing = await openPacks(files, layout, inventory, listPacks(files, layout, rules), rules, isExcluded);
+  problems.push(...listing.problems);
   const candidates = [
     ...listing.olderServicepacks,
     ...(listing.servicepack === undefined ? [] : [listing.servicepack]),
   ];
-  const servicepack = candidates.filter((pack) => !isExcluded(pack)).at(-1);
-  const absorbs = absorbedBy(files, layout, servicepack, problems);
+  const { manifests } = options;
+  const selection = await selectPacks(files, layout, listing, { rules, manifests, ledger, isExcluded });
+  const { servicepack, absorbs, walked } = selection;
+  problems.push(...selection.problems);
   warnOfAbsorbList(layout, servicepack, absorbs, listing.patches, problems);
-  const patches = listing.patches.filter((pack) => !absorbs.includes(pack.name) && !isExcluded(pack));
-  const listed = servicepack === undefined ? patches : [servicepack, ...patches];
-  const packs = await readPacks(files, layout, inventory, listed, {
+  const packs = await readPacks(files, layout, inventory, walked, {
     rules,
     deep: options.deep,
+    kept: listing.kept,
     ...(options.progress === undefined ? {} : { progress: options.progress }),
   });
   const state = readState(files, layout);
@@ -79,6 +85,13 @@ export async function observe(
     ledger === undefined && listing.hasBackup
       ? await readBackup(files, layout, inventory, options.deep)
       : new Map<RootedPath, BackupFile>();
+<<<<<<< HEAD
+  const touched = touchedBy(packs, ledger);
+  const plugins = await lookAtPlugins(files, layout, inventory, { packs, ledger, backup, touched, deep: options.deep });
+  const elsewhere = await lookElsewhere(files, layout, inventory, touched, { ledger, deep: options.deep });
+  problems.push(...elsewhere.problems);
+  const listed = [...candidates, ...listing.patches];
+=======
   const plugins = await lookAtPlugins(files, layout, inventory, {
     packs,
     ledger,
@@ -86,17 +99,21 @@ export async function observe(
     claimed: ledger === undefined ? state.jars : undefined,
     deep: options.deep,
   });
+>>>>>>> upstream
   const stateFiles = [layout.namesFile, ...(layout.jarsFile === undefined ? [] : [layout.jarsFile]), layout.ledger];
   return {
     layout,
     companion: rules.companion,
     packs,
-    excluded: excluded.map((one) => ({
-      ...one,
-      held: [...candidates, ...listing.patches].some(
-        (pack) => pack.name === one.name && pack.kind === one.kind && pack.held,
-      ),
-    })),
+    excluded: [...excluded, ...selection.leftOut].map((one) => {
+      const there = listed.find((pack) => pack.name === one.name && pack.kind === one.kind);
+      const zip = there?.zip?.path;
+      return { ...one, held: there?.held === true, ...(zip === undefined ? {} : { zip }) };
+    }),
+    leftovers: rules.companion ? findLeftovers(ledger, listing) : [],
+    zipsInUse: listing.zips,
+    elsewhere: elsewhere.seen,
+    ...(selection.homeVersion === undefined ? {} : { homeVersion: selection.homeVersion }),
     absorbed: listing.patches.filter((pack) => absorbs.includes(pack.name)).map((pack) => pack.name),
     hidingFiles: listing.hidingFiles,
     problems,
@@ -116,6 +133,26 @@ export async function observe(
   };
 }
 
+/** What was unpacked beside patches that have been taken away. */
+function findLeftovers(ledger: Ledger | undefined, listing: PackListing): Observation['leftovers'] {
+  const there = new Set(listing.patches.map((pack) => pack.name));
+  const freeName = (name: string) => {
+    let free = name;
+    for (let n = 2; listing.kept.patch.has(free); n++) free = `${name}.${n}`;
+    return rooted('patches', `${HELD_FOLDER}/${free}`);
+  };
+  return (ledger?.packs ?? []).flatMap(({ name, kind, manifest }) => {
+    if (kind !== 'patch' || manifest === undefined || there.has(name)) return [];
+    const file = `${name}.json`;
+    return [
+      ...(listing.manifests.has(file) ? [{ path: rooted('patches', file), keptAs: freeName(file) }] : []),
+      ...(listing.payloads.has(name)
+        ? [{ path: rooted('patches', `${PAYLOAD_FOLDER}/${name}`), keptAs: freeName(`${name}.payload`) }]
+        : []),
+    ];
+  });
+}
+
 /** The rooted path of a state file: below `state`, `patches` or the home, whichever holds it. */
 export function stateRooted(layout: Layout, path: string): RootedPath {
   for (const root of ['state', 'patches', 'components', 'home'] as const) {
@@ -124,27 +161,6 @@ export function stateRooted(layout: Layout, path: string): RootedPath {
       return rooted(root, inside.split(sep).join('/'));
   }
   throw new PatchError('OUTSIDE_HOME', `${path} is not inside the home ${layout.home}`, { path });
-}
-
-function absorbedBy(
-  files: Files,
-  layout: Layout,
-  servicepack: ListedPack | undefined,
-  problems: Problem[],
-): readonly string[] {
-  if (servicepack === undefined) return [];
-  try {
-    return readAbsorbed(files, layout, servicepack) ?? [];
-  } catch (error) {
-    // Without its list the patches that it absorbs would be applied over it.
-    problems.push(
-      errorProblem('UNREADABLE', `the list of ${servicepack.name} cannot be read: ${String(error)}`, {
-        pack: servicepack.name,
-        path: display(layout, absolute(layout, packFolder(servicepack))),
-      }),
-    );
-    return [];
-  }
 }
 
 function warnOfAbsorbList(
@@ -291,8 +307,12 @@ interface PluginNeeds {
   readonly packs: readonly Pack[];
   readonly ledger: Ledger | undefined;
   readonly backup: ReadonlyMap<RootedPath, BackupFile>;
+<<<<<<< HEAD
+  readonly touched: Touched;
+=======
   /** At first contact, the final names that Carbon's own files say are patched. */
   readonly claimed: ReadonlyMap<string, Md5> | undefined;
+>>>>>>> upstream
   readonly deep: boolean;
 }
 
@@ -358,16 +378,14 @@ function needOf(
 ): 'none' | 'digest' | 'original' {
   const base = needs.ledger?.base[path];
   if (base !== undefined) return 'digest';
+<<<<<<< HEAD
+  if (covered.has(path) || needs.backup.size > 0 || isTouched(needs.touched, path)) return 'original';
+=======
   if (covered.has(path) || needs.backup.size > 0 || needs.claimed?.has(path.slice('plugins:'.length)))
     return 'original';
+>>>>>>> upstream
   if (needs.deep) return 'digest';
   const seen = needs.ledger?.seen[path];
   if (seen === undefined || seen.md5 === undefined) return 'none';
   return seen.sizeBytes === stat.sizeBytes && seen.mtimeMs !== stat.mtimeMs ? 'digest' : 'none';
-}
-
-function toSeen(stat: FileStat): SeenPlugin {
-  if (stat.kind === 'file')
-    return { kind: 'file', sizeBytes: stat.sizeBytes, mtimeMs: stat.mtimeMs, mode: stat.mode & 0o7777 };
-  return stat.kind === 'directory' ? { kind: 'directory', mode: stat.mode & 0o7777 } : { kind: 'foreign' };
 }

@@ -1,6 +1,7 @@
 // What a pack on disk is made of, as data: a patch or a service pack, its files and where each is to land.
 
 import type { LedgerActions } from '../plan/action-operation.js';
+import type { LedgerManifest } from '../plan/ledger.js';
 import type { FileOperation, PackManifest } from '../plan/pack-manifest.js';
 import type { Problem } from '../problem.js';
 import type { DirectoryEntry, FileEntry, RootedPath } from './entry.js';
@@ -67,6 +68,8 @@ export interface Pack {
   readonly unpacking?: Unpacking;
   /** Of a pack as the ledger has it: the paths that it takes away. */
   readonly removes?: readonly RootedPath[];
+  /** Of a pack as the ledger has it: what it said of itself. */
+  readonly recorded?: LedgerManifest;
   /** Of a pack as the ledger has it: its actions, as they were done. */
   readonly actions?: LedgerActions;
 }

@@ -1,7 +1,6 @@
 // What has changed since the last start, in the words and the order of patches.log (Carbon rules 14, 15). Pure.
 
 import { splitRooted } from '../home/layout.js';
-import type { Pack } from '../home/pack.js';
 import type { LedgerPack } from './ledger.js';
 
 export interface Detection {
@@ -12,12 +11,12 @@ export interface Detection {
 }
 
 /** Compares the packs of the record with those that are to be applied: the service pack first, then a merge walk. */
-export function detectChanges(prior: readonly LedgerPack[], packs: readonly Pack[]): Detection {
+export function detectChanges(prior: readonly LedgerPack[], packs: readonly LedgerPack[]): Detection {
   const lines: string[] = [];
   const applied: string[] = [];
   const reverted: string[] = [];
   const updated: string[] = [];
-  const compare = (before: LedgerPack | undefined, after: Pack | undefined) => {
+  const compare = (before: LedgerPack | undefined, after: LedgerPack | undefined) => {
     if (before !== undefined && after !== undefined && before.name === after.name) {
       const changes = compareFiles(before, after);
       if (changes.length > 0) updated.push(after.name);
@@ -37,7 +36,7 @@ export function detectChanges(prior: readonly LedgerPack[], packs: readonly Pack
       applied.push(after.name);
     }
   };
-  const isServicepack = (pack: LedgerPack | Pack) => pack.kind === 'servicepack';
+  const isServicepack = (pack: LedgerPack) => pack.kind === 'servicepack';
   compare(prior.find(isServicepack), packs.find(isServicepack));
   const before = new Map(prior.filter((pack) => !isServicepack(pack)).map((pack) => [pack.name, pack]));
   const after = new Map(packs.filter((pack) => !isServicepack(pack)).map((pack) => [pack.name, pack]));
@@ -46,7 +45,7 @@ export function detectChanges(prior: readonly LedgerPack[], packs: readonly Pack
   return { lines, applied, reverted, updated };
 }
 
-function compareFiles(before: LedgerPack, after: Pack): string[] {
+function compareFiles(before: LedgerPack, after: LedgerPack): string[] {
   const old = new Map(before.files.map((file) => [file.target, file.md5]));
   const lines: string[] = [];
   const now = new Set<string>();
@@ -55,8 +54,14 @@ function compareFiles(before: LedgerPack, after: Pack): string[] {
     const md5 = old.get(file.target);
     const name = splitRooted(file.target).path;
     if (md5 === undefined) lines.push(`${name} has been added`);
-    else if (md5 !== file.entry.md5) lines.push(`${name} has been updated`);
+    else if (md5 !== file.md5) lines.push(`${name} has been updated`);
   }
   for (const target of old.keys()) if (!now.has(target)) lines.push(`${splitRooted(target).path} has been removed`);
+  const gone = new Set(before.removes);
+  for (const target of after.removes ?? [])
+    if (!gone.has(target) && !old.has(target)) lines.push(`${splitRooted(target).path} has been removed`);
+  const still = new Set(after.removes);
+  for (const target of gone)
+    if (!still.has(target) && !now.has(target)) lines.push(`${splitRooted(target).path} has been restored`);
   return lines;
 }

@@ -16,6 +16,10 @@ export interface LedgerFile {
   readonly md5: Md5;
   readonly sizeBytes: number;
   readonly mode: number;
+  /** Brought by an operation of the manifest; `source` is where its content was. */
+  readonly operation?: true;
+  readonly source?: RootedPath;
+  readonly setsMode?: true;
   readonly bundle?: { readonly symbolicName: string; readonly version: string };
 }
 
@@ -24,12 +28,22 @@ export interface LedgerDirectory {
   readonly mode: number;
 }
 
+/** What a pack has said of itself, for a time when it is gone. */
+export interface LedgerManifest {
+  readonly id: string;
+  readonly version: string;
+  readonly fixes: readonly string[];
+}
+
 export interface LedgerPack {
   readonly name: string;
   readonly kind: PackKind;
   readonly absorbs: readonly string[];
   readonly files: readonly LedgerFile[];
   readonly directories: readonly LedgerDirectory[];
+  /** Paths that it takes away. */
+  readonly removes?: readonly RootedPath[];
+  readonly manifest?: LedgerManifest;
   /** Only where the pack has actions. */
   readonly actions?: LedgerActions;
 }

@@ -4,6 +4,7 @@
 import { formatJars, formatNames } from '../home/carbon-state.js';
 import {
   ABSENT,
+  type DirectoryEntry,
   type Entry,
   type FileEntry,
   type Md5,
@@ -13,7 +14,7 @@ import {
   sameContent,
 } from '../home/entry.js';
 import { BACKUP_PACK, display, HELD_FOLDER, parentOf, rooted, splitRooted } from '../home/layout.js';
-import type { Pack, PackFile } from '../home/pack.js';
+import type { Pack } from '../home/pack.js';
 import { errorProblem, notice, type Problem } from '../problem.js';
 import type { ActionRules } from './action-operation.js';
 import { type ActionPlan, planActions } from './action-plan.js';
@@ -24,6 +25,7 @@ import type { BaseEntry, Ledger, LedgerPack, SeenFile } from './ledger.js';
 import type { Observation, SeenPlugin } from './observation.js';
 import type { Keep, Operation, Source } from './operation.js';
 import type { Change, Plan } from './plan.js';
+import { type Ground, type Layer, type Stack, stackLayers } from './stack-layers.js';
 
 export interface PlanRules {
   readonly drift: 'repair' | 'report' | 'refuse';
@@ -48,12 +50,6 @@ export interface Prior {
   readonly problems: readonly Problem[];
 }
 
-interface Layer {
-  readonly pack: string;
-  readonly file: PackFile;
-  readonly shadows: readonly string[];
-}
-
 const BUNDLE_MODE = 0o644;
 
 export function makePlan(observation: Observation, rules: PlanRules): Plan {
@@ -66,13 +62,16 @@ class Planner {
   readonly #rules: PlanRules;
   readonly #prior: Prior;
   readonly #packs: readonly Pack[];
-  readonly #layers = new Map<RootedPath, Layer>();
-  readonly #folders = new Map<RootedPath, { pack: string; mode: number }>();
+  readonly #stack: Stack;
+  readonly #layers: ReadonlyMap<RootedPath, Layer>;
+  /** What the packs of the record have left at each path. */
+  readonly #left = new Map<RootedPath, { readonly after: Entry; readonly setsMode: boolean }>();
   readonly #problems: Problem[] = [];
   readonly #changes: Change[] = [];
   readonly #drifted: string[] = [];
   readonly #makes: Operation[] = [];
   readonly #writes: Operation[] = [];
+  readonly #deletes: Operation[] = [];
   readonly #removes: Operation[] = [];
   readonly #moves: Operation[] = [];
   readonly #base: Record<RootedPath, BaseEntry> = {};
@@ -83,6 +82,15 @@ class Planner {
     this.#rules = rules;
     this.#prior = observation.ledger === undefined ? adopt(observation) : fromLedger(observation.ledger);
     this.#packs = observation.packs.filter((pack) => !pack.problems.some((problem) => problem.severity === 'error'));
+    for (const pack of this.#prior.packs) {
+      for (const { target, mode } of pack.directories)
+        this.#left.set(target, { after: { kind: 'directory', mode }, setsMode: false });
+      for (const { target, md5, sizeBytes, mode, setsMode } of pack.files)
+        this.#left.set(target, { after: { kind: 'file', md5, sizeBytes, mode }, setsMode: setsMode === true });
+      for (const path of pack.removes ?? []) this.#left.set(path, { after: ABSENT, setsMode: false });
+    }
+    this.#stack = stackLayers(this.#packs, this.#ground());
+    this.#layers = this.#stack.layers;
   }
 
   plan(): Plan {
@@ -93,12 +101,14 @@ class Planner {
       ...this.#seen.packs.flatMap((pack) => pack.problems),
     );
     this.#checkStateFiles();
-    this.#stackLayers();
+    this.#problems.push(...this.#stack.problems);
     this.#planPaths();
+    this.#planUnpacking();
     this.#planUncovered();
     this.#planMoves();
     this.#planActions();
     const detected = this.#detect();
+    this.#warnOfReopened();
     const ledger = this.#planRecord();
     return {
       home: layout.home,
@@ -109,17 +119,18 @@ class Planner {
       packs: this.#packs.map((pack) => ({
         name: pack.name,
         kind: pack.kind,
-        files: pack.files.map((file) => ({ fileName: file.fileName, target: file.target, md5: file.entry.md5 })),
+        files: this.#recordOf(pack).files.map(({ fileName, target, md5 }) => ({ fileName, target, md5 })),
       })),
       changes: this.#changes,
       problems: this.#problems,
       detected: { lines: detected.lines, changed: detected.lines.length > 0 },
       operations: [
         ...(this.#actions?.undo ?? []),
-        ...this.#makes,
         ...this.#moves,
-        ...this.#markLastUses(),
+        ...this.#deletes,
         ...this.#removes.reverse(),
+        ...this.#makes,
+        ...this.#markLastUses(),
         ...(this.#actions?.todo ?? []),
         ...ledger.operations,
       ],
@@ -128,76 +139,17 @@ class Planner {
     };
   }
 
-  /** Carbon rule 9: the service pack, then the patches, ascending; the last writer of a name wins. */
-  #stackLayers(): void {
-    for (const pack of this.#packs) {
-      for (const folder of pack.directories)
-        this.#folders.set(folder.target, { pack: pack.name, mode: folder.entry.mode });
-      for (const file of pack.files) {
-        const below = this.#layers.get(file.target);
-        const shadows =
-          below === undefined ? [] : below.pack === pack.name ? below.shadows : [...below.shadows, below.pack];
-        this.#layers.set(file.target, { pack: pack.name, file, shadows });
-      }
-    }
-    for (const [path, layer] of this.#layers) {
-      if (this.#folders.has(path))
-        this.#conflict(
-          path,
-          layer.pack,
-          `${layer.pack} brings a file where ${this.#folders.get(path)?.pack} brings a folder`,
-        );
-      for (let parent = parentOf(path); parent !== undefined; parent = parentOf(parent)) {
-        const above = this.#layers.get(parent);
-        if (above !== undefined)
-          this.#conflict(path, layer.pack, `${above.pack} brings a file where ${layer.pack} needs a folder`);
-      }
-    }
-  }
-
   #planPaths(): void {
-    const priorFolders = new Map(
-      this.#prior.packs.flatMap((pack) => pack.directories.map((folder) => [folder.target, folder.mode] as const)),
-    );
-    const folders = new Set([...priorFolders.keys(), ...this.#folders.keys()]);
-    for (const path of [...folders].sort(byPath)) this.#planFolder(path, priorFolders.get(path));
-    const paths = new Set<RootedPath>(this.#layers.keys());
-    for (const pack of this.#prior.packs) for (const file of pack.files) paths.add(file.target);
-    for (const path of [...paths].sort(byPath)) this.#planFile(path);
+    for (const path of [...new Set([...this.#layers.keys(), ...this.#left.keys()])].sort(byPath)) this.#planPath(path);
   }
 
-  #planFolder(path: RootedPath, priorMode: number | undefined): void {
-    const actual = this.#seen.plugins.get(path);
-    const wanted = this.#folders.get(path);
-    const base =
-      this.#prior.base[path] ??
-      (priorMode === undefined && actual?.kind === 'directory' ? { kind: 'directory', mode: actual.mode } : ABSENT);
-    if (wanted !== undefined) {
-      this.#base[path] = base;
-      if (actual === undefined) this.#makes.push({ kind: 'make-directory', path, mode: wanted.mode | 0o700 });
-      else if (actual.kind !== 'directory')
-        this.#conflict(
-          path,
-          wanted.pack,
-          `${wanted.pack} brings a folder where there is ${actual.kind === 'file' ? 'a file' : 'a link'}`,
-        );
-    } else if (base.kind === 'absent' && actual?.kind === 'directory') {
-      this.#removes.push({ kind: 'remove-directory', path, mode: actual.mode });
-    }
-  }
-
-  #planFile(path: RootedPath): void {
+  /** From what is there to what the packs, or the base, say. */
+  #planPath(path: RootedPath): void {
     const layer = this.#layers.get(path);
-    const actual = this.#seen.plugins.get(path);
-    const observed = observedEntry(actual);
+    const left = this.#left.get(path);
+    const observed = observedEntry(this.#at(path));
     const base = this.#baseOf(path, observed);
     if (layer !== undefined) this.#base[path] = base;
-    if (observed.kind === 'foreign' || observed.kind === 'directory') {
-      const what = observed.kind === 'foreign' ? 'a link' : 'a folder';
-      if (layer !== undefined) this.#conflict(path, layer.pack, `${layer.pack} brings a file where there is ${what}`);
-      else if (base.kind !== 'absent') this.#conflict(path, undefined, `the original is a file and there is ${what}`);
-      return;
-    }
     if (layer === undefined && base.kind === 'unknown') {
       // What is neither the pack's nor ours to judge: the operator has put the original back, as doctor says.
       const left = this.#expected(path);
@@ -211,13 +163,76 @@ class Planner {
       );
       return;
     }
-    const wanted = layer === undefined ? (base as Entry) : this.#withMode(layer.file.entry, observed, base);
-    if (wanted.kind === 'directory' || sameContent(observed, wanted)) return;
-    const expected = this.#expected(path);
+    const after = layer === undefined ? (base as Entry) : layer.after;
+    if (observed.kind === 'foreign') {
+      if (layer !== undefined) this.#conflict(path, layer.pack, `${layer.pack} changes it, and there is a link`);
+      else if (base.kind !== 'absent') this.#conflict(path, undefined, 'the original is a file and there is a link');
+      return;
+    }
+    if (observed.kind === 'directory') this.#planOverDirectory(path, layer, after, observed, base);
+    else if (after.kind === 'directory') this.#planDirectory(path, layer, after, observed, base);
+    else if (observed.kind === 'file' || after.kind === 'file' || left?.after.kind === 'file')
+      this.#planFile(path, layer, after, observed, base);
+  }
+
+  /** A folder goes only where a pack brought it or takes it away; one that somebody else made is in the way. */
+  #planOverDirectory(
+    path: RootedPath,
+    layer: Layer | undefined,
+    after: Entry,
+    observed: DirectoryEntry,
+    base: BaseEntry,
+  ): void {
+    if (after.kind === 'directory') return;
+    const isOurs =
+      this.#left.get(path)?.after.kind === 'directory' || (layer?.operation === true && base.kind === 'directory');
+    if (isOurs) this.#removes.push({ kind: 'remove-directory', path, mode: observed.mode });
+    if (after.kind === 'absent') return;
+    if (isOurs) this.#planFile(path, layer, after, ABSENT, base);
+    else if (layer !== undefined)
+      this.#conflict(path, layer.pack, `${layer.pack} brings a file where there is a folder`);
+    else this.#conflict(path, undefined, 'the original is a file and there is a folder');
+  }
+
+  #planDirectory(
+    path: RootedPath,
+    layer: Layer | undefined,
+    after: DirectoryEntry,
+    observed: Exclude<Entry, DirectoryEntry>,
+    base: BaseEntry,
+  ): void {
+    if (observed.kind === 'file') {
+      const isOurs = this.#left.get(path)?.after.kind === 'file' || (layer?.operation === true && base.kind === 'file');
+      if (!isOurs) {
+        this.#conflict(path, layer?.pack, `${layer?.pack ?? 'the original'} is a folder where there is a file`);
+        return;
+      }
+      this.#planFile(path, layer, ABSENT, observed, base);
+    }
+    this.#makes.push({ kind: 'make-directory', path, mode: after.mode | 0o700 });
+  }
+
+  #planFile(
+    path: RootedPath,
+    layer: Layer | undefined,
+    after: Exclude<Entry, DirectoryEntry>,
+    observed: Exclude<Entry, DirectoryEntry>,
+    base: BaseEntry,
+  ): void {
+    const left = this.#left.get(path);
+    const wanted =
+      after.kind === 'file' && layer !== undefined ? this.#withMode(after, layer, left, observed, base) : after;
+    const changesMode =
+      (layer?.setsMode === true || left?.setsMode === true) &&
+      wanted.kind === 'file' &&
+      observed.kind === 'file' &&
+      wanted.mode !== observed.mode;
+    if (sameContent(observed, wanted) && !changesMode) return;
     const drift =
-      expected !== undefined &&
-      !sameContent(observed, expected) &&
-      !(layer !== undefined && sameContent(observed, layer.file.entry));
+      left !== undefined &&
+      left.after.kind !== 'directory' &&
+      !sameContent(observed, left.after) &&
+      !(layer !== undefined && sameContent(observed, layer.after));
     if (drift && !this.#noteDrift(path, layer, observed)) return;
     const keep = this.#keepOf(path, observed, base, drift);
     const before =
@@ -226,9 +241,12 @@ class Planner {
         : observed;
     this.#change(path, layer, drift, before, wanted, base);
     if (wanted.kind === 'absent') {
-      if (before.kind === 'file') this.#writes.push({ kind: 'delete', path, before, keep });
+      if (before.kind === 'file') this.#deletes.push({ kind: 'delete', path, before, keep });
       return;
     }
+<<<<<<< HEAD
+    const source = layer === undefined ? this.#baseSource(path, wanted) : this.#sourceOf(layer);
+=======
     const source = layer === undefined ? this.#baseSource(path, wanted) : sourceOf(layer.file);
     if (source === undefined && layer !== undefined) {
       const shown = this.#show(path);
@@ -244,6 +262,7 @@ class Planner {
       );
       return;
     }
+>>>>>>> upstream
     if (source === undefined) {
       this.#problems.push(
         errorProblem(
@@ -257,23 +276,50 @@ class Planner {
     this.#writes.push({ kind: 'write', path, before, after: wanted, source, keep });
   }
 
+  #at(path: RootedPath): SeenPlugin | undefined {
+    return this.#seen.plugins.get(path) ?? this.#seen.elsewhere.get(path);
+  }
+
+  /** What is below all packs, for the operations of their manifests. */
+  #ground(): Ground {
+    const { plugins, elsewhere, ledger, layout } = this.#seen;
+    const startingWith = (folder: RootedPath, paths: Iterable<string>) =>
+      [...paths].filter((path) => path.startsWith(`${folder}/`)) as RootedPath[];
+    return {
+      base: (path) => {
+        const observed = observedEntry(this.#at(path), 'unread');
+        return this.#prior.base[path] === undefined && observed.kind === 'foreign'
+          ? observed
+          : this.#baseOf(path, observed);
+      },
+      recordedBelow: (folder) => startingWith(folder, Object.keys(this.#prior.base)),
+      presentBelow: (folder) => startingWith(folder, (folder.startsWith('plugins:') ? plugins : elsewhere).keys()),
+      storePath: (file) => (file.sha256 === undefined ? undefined : rooted('state', `store/${file.sha256}`)),
+      isApplied: (name) => ledger?.packs.some((pack) => pack.name === name) === true,
+      show: (path) => display(layout, path),
+    };
+  }
+
+  /** Where the content of a layer is: in its pack, or the original of a path that it is renamed from. */
+  #sourceOf(layer: Layer): Source | undefined {
+    const { origin } = layer;
+    if (origin === undefined) return undefined;
+    if (origin.kind === 'pack') return { kind: 'path', path: origin.path };
+    const observed = observedEntry(this.#at(origin.path));
+    const base = this.#baseOf(origin.path, observed);
+    if (base.kind !== 'file') return undefined;
+    return (
+      this.#baseSource(origin.path, base) ??
+      (sameContent(observed, base) ? { kind: 'path', path: origin.path } : undefined)
+    );
+  }
+
   /** The base of a path: as recorded, or, where no pack has covered it yet, as it is now. */
   #baseOf(path: RootedPath, observed: ObservedEntry): BaseEntry {
     const recorded = this.#prior.base[path];
     if (recorded !== undefined) return recorded;
+    if (observed.kind === 'directory') return this.#left.get(path)?.after.kind === 'directory' ? ABSENT : observed;
     return observed.kind === 'file' ? observed : ABSENT;
-  }
-
-  /** What a path was left as: its top layer in the ledger; undefined where no pack covered it. */
-  #expected(path: RootedPath): Entry | undefined {
-    let expected: Entry | undefined;
-    for (const pack of this.#prior.packs) {
-      for (const file of pack.files) {
-        if (file.target === path)
-          expected = { kind: 'file', md5: file.md5, sizeBytes: file.sizeBytes, mode: file.mode };
-      }
-    }
-    return expected;
   }
 
   /** True where the drift is to be repaired. */
@@ -339,10 +385,18 @@ class Planner {
   }
 
   /** The mode of what is replaced is kept; a new file has its pack's, without set-id bits. */
-  #withMode(entry: FileEntry, observed: ObservedEntry, base: BaseEntry): FileEntry {
-    const mode =
-      observed.kind === 'file' ? observed.mode : base.kind === 'file' ? base.mode : entry.mode & 0o777 || BUNDLE_MODE;
-    return { ...entry, mode };
+  #withMode(
+    entry: FileEntry,
+    layer: Layer,
+    left: { readonly setsMode: boolean } | undefined,
+    observed: ObservedEntry,
+    base: BaseEntry,
+  ): FileEntry {
+    if (layer.setsMode) return entry;
+    const own = entry.mode & 0o777 || BUNDLE_MODE;
+    // What an earlier layer has set is no mode of the file itself.
+    if (observed.kind === 'file' && left?.setsMode !== true) return { ...entry, mode: observed.mode };
+    return { ...entry, mode: base.kind === 'file' ? base.mode : own };
   }
 
   #change(
@@ -367,19 +421,23 @@ class Planner {
       layer !== undefined
         ? layer.shadows.length > 0
           ? `${layer.pack} wins over ${layer.shadows.join(', ')}`
-          : `${layer.pack} brings it`
+          : `${layer.pack} ${after.kind === 'absent' ? 'takes it away' : 'brings it'}`
         : base.kind === 'absent'
           ? 'no pack brings it any more'
           : 'no pack covers the original any more';
     this.#changes.push({
       action,
       path: this.#show(path),
+<<<<<<< HEAD
+      from: after.kind === 'absent' ? null : layer?.origin?.kind === 'pack' ? this.#show(layer.origin.path) : 'base',
+=======
       from:
         layer !== undefined
           ? this.#show(layer.file.source ?? layer.file.target)
           : after.kind === 'absent'
             ? null
             : 'base',
+>>>>>>> upstream
       winner,
       shadows: layer?.shadows ?? [],
       before,
@@ -457,21 +515,79 @@ class Planner {
     for (const parent of missing) this.#makes.push({ kind: 'make-directory', path: parent, mode: 0o755 });
   }
 
+  #recordOf(pack: Pack): LedgerPack {
+    const own = toLedgerPack(pack);
+    const operations = this.#stack.operations.get(pack.name);
+    if (operations === undefined || pack.operations === undefined) return own;
+    return {
+      ...own,
+      files: [...own.files, ...operations.files],
+      directories: [...own.directories, ...operations.directories],
+      ...(operations.removes.length === 0 ? {} : { removes: operations.removes }),
+    };
+  }
+
+  /** A zip becomes a folder where a companion has to see it. */
+  #planUnpacking(): void {
+    for (const { unpacking } of this.#packs) {
+      if (unpacking === undefined) continue;
+      for (const path of unpacking.directories) this.#makes.push({ kind: 'make-directory', path, mode: 0o755 });
+      for (const { path, entry, source } of unpacking.files)
+        this.#writes.push({
+          kind: 'write',
+          path,
+          before: ABSENT,
+          after: entry,
+          source: { kind: 'path', path: source },
+          keep: 'drop',
+        });
+      this.#moves.push({ kind: 'move', path: unpacking.zip, target: unpacking.keptAs });
+    }
+    // What was unpacked beside the folder of a patch goes out of the way with it.
+    for (const { path, keptAs } of this.#seen.leftovers) this.#moves.push({ kind: 'move', path, target: keptAs });
+  }
+
+  /** Vulnerabilities that packs have fixed, and that none of those fixes that are left. */
+  #warnOfReopened(): void {
+    const names = new Set(this.#packs.map((pack) => pack.name));
+    const fixed = new Set(this.#packs.flatMap((pack) => pack.recorded?.fixes ?? pack.manifest?.fixes ?? []));
+    for (const { name, manifest } of this.#prior.packs) {
+      const open = (manifest?.fixes ?? []).filter((fix) => !fixed.has(fix));
+      const isContained = this.#packs.some(
+        (pack) =>
+          pack.absorbs.includes(name) ||
+          pack.manifest?.supersedes.some(({ id }) => id === name || id === manifest?.id) === true,
+      );
+      if (open.length === 0 || isContained) continue;
+      const what = names.has(name) ? `the new content of ${name}` : `the revert of ${name}`;
+      this.#problems.push(
+        notice('REOPENS', 'warning', `${what} reopens ${open.join(', ')}`, {
+          pack: name,
+          hint: `Put ${name} back, or a pack that fixes the same.`,
+        }),
+      );
+    }
+  }
+
   /** With a companion, what is not applied is not left where it can see it, and what is applied is given back. */
   #planMoves(): void {
     if (!this.#seen.companion) return;
     const root = (kind: Pack['kind']) => (kind === 'patch' ? 'patches' : 'servicepacks');
     for (const pack of this.#seen.packs.filter((one) => this.#packs.includes(one))) {
-      if (pack.held) this.#moves.push({ kind: 'move', path: pack.folder, target: rooted(root(pack.kind), pack.name) });
+      if (pack.held && pack.zip === undefined)
+        this.#moves.push({ kind: 'move', path: pack.folder, target: rooted(root(pack.kind), pack.name) });
     }
     const aside = [
       ...this.#seen.packs
         .filter((pack) => !pack.held && !this.#packs.includes(pack))
-        .map((pack) => ({ name: pack.name, kind: pack.kind })),
+        .map(({ name, kind, zip }) => ({ name, kind, zip })),
       ...this.#seen.excluded.filter((pack) => !pack.held),
-      ...this.#seen.hidingFiles.map((name) => ({ name, kind: 'servicepack' as const })),
+      ...this.#seen.hidingFiles.map((name) => ({ name, kind: 'servicepack' as const, zip: undefined })),
     ];
-    for (const { name, kind } of aside) {
+    for (const { name: pack, kind, zip } of aside) {
+      // Carbon passes over files among the patches; among the service packs the last one hides them all.
+      if (zip !== undefined && kind === 'patch') continue;
+      const name = zip === undefined ? pack : splitRooted(zip).path;
       this.#moves.push({
         kind: 'move',
         path: rooted(root(kind), name),
@@ -482,11 +598,15 @@ class Planner {
 
   /** What is set aside after this plan: what it moves there, and what is there already and stays. */
   #heldAfter(): Ledger['held'] {
-    const moved = this.#moves.flatMap((move) =>
-      move.kind === 'move' && splitRooted(move.target).path.startsWith(`${HELD_FOLDER}/`)
-        ? [splitRooted(move.path)]
-        : [],
+    const kept = new Set(
+      [...this.#packs.map((pack) => pack.unpacking), ...this.#seen.leftovers].map((one) => one?.keptAs),
     );
+    const zips = new Map([...this.#seen.packs, ...this.#seen.excluded].map((pack) => [pack.zip, pack.name]));
+    const moved = this.#moves.flatMap((move) => {
+      if (move.kind !== 'move' || !splitRooted(move.target).path.startsWith(`${HELD_FOLDER}/`)) return [];
+      const { root, path } = splitRooted(move.path);
+      return kept.has(move.target) ? [] : [{ root, path: zips.get(move.path) ?? path }];
+    });
     const staying = [...this.#seen.packs.filter((pack) => !this.#packs.includes(pack)), ...this.#seen.excluded].filter(
       (pack) => pack.held,
     );
@@ -506,7 +626,8 @@ class Planner {
 
   /** A pack whose files are the same may have other actions. */
   #detect(): Detection {
-    const detected = detectChanges(this.#prior.packs, this.#packs);
+    const after = this.#packs.map((pack) => this.#recordOf(pack));
+    const detected = detectChanges(this.#prior.packs, after);
     const { undo = [], todo = [] } = this.#actions ?? {};
     const known = [...detected.applied, ...detected.reverted, ...detected.updated];
     const packs = new Set([...undo, ...todo].map((operation) => operation.pack));
@@ -588,7 +709,7 @@ class Planner {
       layout: layout.name,
       packs: this.#packs.map((pack) => {
         const actions = this.#actions?.ledger.get(pack.name);
-        return actions === undefined ? toLedgerPack(pack) : { ...toLedgerPack(pack), actions };
+        return actions === undefined ? this.#recordOf(pack) : { ...this.#recordOf(pack), actions };
       }),
       base: sortRecord(this.#base),
       seen: sortRecord(this.#seenAfter()),
@@ -598,7 +719,13 @@ class Planner {
       held: this.#heldAfter(),
     };
     const changed =
-      this.#makes.length + this.#writes.length + this.#removes.length + this.#moves.length + operations.length > 0;
+      this.#makes.length +
+        this.#deletes.length +
+        this.#writes.length +
+        this.#removes.length +
+        this.#moves.length +
+        operations.length >
+      0;
     if (!changed && prior !== undefined && sameRecord(prior, after)) return { operations, after: undefined };
     const needed = this.#seen.missingDirectories.filter((path) => this.#needsDirectory(path, operations));
     this.#makes.unshift(...needed.map((path): Operation => ({ kind: 'make-directory', path, mode: 0o755 })));
@@ -609,10 +736,10 @@ class Planner {
   #listBundles(): { operations: Operation[]; edits: Record<RootedPath, BundlesInfoEdits> } {
     const operations: Operation[] = [];
     const edits: Record<RootedPath, BundlesInfoEdits> = {};
-    const placed = [...this.#layers].flatMap(([path, { file }]): PlacedBundle[] => {
+    const placed = [...this.#layers].flatMap(([path, { bundle }]): PlacedBundle[] => {
       const { root, path: name } = splitRooted(path);
       const isAdded = root === 'plugins' && !name.includes('/') && this.#base[path]?.kind !== 'file';
-      return isAdded && file.bundle !== undefined ? [{ ...file.bundle, file: name }] : [];
+      return isAdded && bundle !== undefined ? [{ ...bundle, file: name }] : [];
     });
     for (const [path, { text, entry }] of this.#seen.bundlesInfo) {
       const edited = editBundlesInfo(text, this.#prior.ledger?.bundles?.[path] ?? NO_EDITS, placed);
@@ -671,7 +798,7 @@ class Planner {
     for (const pack of this.#seen.visible ?? this.#packs) {
       for (const file of pack.files) {
         const name = splitRooted(file.target).path;
-        if (!name.includes('/')) jars.set(name, file.entry.md5);
+        if (!name.includes('/') && file.operation !== true) jars.set(name, file.entry.md5);
       }
     }
     return jars;
@@ -697,10 +824,15 @@ class Planner {
       }
     }
     for (const [path, base] of Object.entries(this.#prior.base) as [RootedPath, BaseEntry][]) {
+<<<<<<< HEAD
+      if (this.#layers.has(path) || base.kind !== 'file' || splitRooted(path).root !== 'plugins') continue;
+      after[path] = { sizeBytes: base.sizeBytes, mtimeMs: 0, md5: base.md5 };
+=======
       if (this.#layers.has(path) || splitRooted(path).root !== 'plugins') continue;
       const plugin = this.#seen.plugins.get(path);
       if (base.kind === 'file') after[path] = { sizeBytes: base.sizeBytes, mtimeMs: 0, md5: base.md5 };
       else if (base.kind === 'unknown' && plugin?.kind === 'file') after[path] = toSeenFile(plugin);
+>>>>>>> upstream
     }
     for (const [path, { entry }] of this.#prior.restore) {
       if (!this.#layers.has(path)) after[path] = { sizeBytes: entry.sizeBytes, mtimeMs: 0, md5: entry.md5 };
@@ -758,6 +890,10 @@ function fromLedger(ledger: Ledger): Prior {
 }
 
 export function toLedgerPack(pack: Pack): LedgerPack {
+  const { manifest } = pack;
+  const record =
+    pack.recorded ??
+    (manifest === undefined ? undefined : { id: manifest.id, version: manifest.version, fixes: manifest.fixes });
   return {
     name: pack.name,
     kind: pack.kind,
@@ -769,11 +905,19 @@ export function toLedgerPack(pack: Pack): LedgerPack {
       sizeBytes: file.entry.sizeBytes,
       mode: file.entry.mode,
       ...(file.bundle === undefined ? {} : { bundle: file.bundle }),
+      ...(file.operation === true ? { operation: true, source: file.source } : {}),
+      ...(file.setsMode === true ? { setsMode: true } : {}),
     })),
     directories: pack.directories.map((folder) => ({ target: folder.target, mode: folder.entry.mode })),
+    ...(pack.removes === undefined ? {} : { removes: pack.removes }),
+    ...(record === undefined ? {} : { manifest: record }),
   };
 }
 
+<<<<<<< HEAD
+/** `unread`: also of what was not read, since nothing will be compared with it. */
+function observedEntry(plugin: SeenPlugin | undefined, need: 'read' | 'unread' = 'read'): ObservedEntry {
+=======
 function sourceOf(file: PackFile): Source | undefined {
   return file.source === undefined ? undefined : { kind: 'path', path: file.source };
 }
@@ -784,8 +928,11 @@ function toSeenFile(plugin: Extract<SeenPlugin, { kind: 'file' }>): SeenFile {
 }
 
 function observedEntry(plugin: SeenPlugin | undefined): ObservedEntry {
+>>>>>>> upstream
   if (plugin === undefined) return ABSENT;
   if (plugin.kind !== 'file') return plugin;
+  if (plugin.md5 === undefined && need === 'unread')
+    return { kind: 'file', md5: '' as Md5, sizeBytes: plugin.sizeBytes, mode: plugin.mode };
   if (plugin.md5 === undefined) throw new Error('prepatch has a defect: a covered plugin was not read');
   const { md5, sha256, sizeBytes, mode } = plugin;
   return { kind: 'file', md5, sizeBytes, mode, ...(sha256 === undefined ? {} : { sha256 }) };

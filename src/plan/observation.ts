@@ -44,12 +44,13 @@ export interface Observation {
   readonly companion: boolean;
   /** The packs that are to be applied, in order, as their folders are; a broken one has an error among its problems. */
   readonly packs: readonly Pack[];
-  /** Packs that policy leaves out in this run, with the reason. */
+  /** Packs that policy leaves out in this run, and those whose manifests rule them out, with the reason. */
   readonly excluded: readonly {
     readonly name: string;
     readonly kind: PackKind;
     readonly reason: string;
     readonly held: boolean;
+    readonly zip?: RootedPath;
   }[];
   /** With a companion, the packs that it will see after this run, where they are others than those that are applied. */
   readonly visible?: readonly Pack[];
@@ -67,6 +68,14 @@ export interface Observation {
   readonly ledger: Ledger | undefined;
   /** Every path below plugins, without our own and other dot folders at the top. */
   readonly plugins: ReadonlyMap<RootedPath, SeenPlugin>;
+  /** What is at the other paths that packs change, with the folders that lead there. */
+  readonly elsewhere: ReadonlyMap<RootedPath, SeenPlugin>;
+  /** With a companion: what was unpacked beside a patch that is not there any more, and where it is kept. */
+  readonly leftovers: readonly { readonly path: RootedPath; readonly keptAs: RootedPath }[];
+  /** Digests of the zips among the packs. */
+  readonly zipsInUse: readonly string[];
+  /** Without any pack; only where a pack has a manifest. */
+  readonly homeVersion?: string;
   /** The state files as they are on disk, for the operations that write them. */
   readonly stateEntries: ReadonlyMap<RootedPath, Exclude<Entry, { kind: 'directory' }>>;
   /** Each profile's list of the bundles that Equinox loads. */

@@ -5,7 +5,7 @@ import { toLedgerPack } from '../../src/plan/make-plan.js';
 import { makePack } from './observation-builder.js';
 
 function detect(before: ReturnType<typeof makePack>[], after: ReturnType<typeof makePack>[]) {
-  return detectChanges(before.map(toLedgerPack), after);
+  return detectChanges(before.map(toLedgerPack), after.map(toLedgerPack));
 }
 
 describe('detectChanges', () => {

@@ -11,6 +11,7 @@ import { absolute, type Layout, makeLayout } from '../../../src/home/layout.js';
 import { observe } from '../../../src/home/observe.js';
 import type { Pack, PackContent } from '../../../src/home/pack.js';
 import { walkTree } from '../../../src/home/tree.js';
+import { chooseEligible, type EligibilityInput } from '../../../src/plan/eligibility.js';
 import { makePlan, writeText } from '../../../src/plan/make-plan.js';
 import { parsePackManifest } from '../../../src/plan/pack-manifest.js';
 import type { Plan } from '../../../src/plan/plan.js';
@@ -77,7 +78,9 @@ export class ActionHome {
     const inventory = new Inventory(files, new SerialBulk(files), DigestCache.load(files, layout.cache));
     const look = { rules: { order: 'lexicographic', companion: false } as const, deep: false, excluded: [] };
     const ledger = readLedger(files, layout);
-    const observed = await observe(files, layout, inventory, { ...look, ledger });
+    const choose = async (input: EligibilityInput) => chooseEligible(input);
+    const manifests = { parse: parsePackManifest, choose, identityFiles: [] };
+    const observed = await observe(files, layout, inventory, { ...look, ledger, manifests });
     const packs: Pack[] = [];
     for (const one of wanted) packs.push(await this.#pack(one, observed.packs));
     const observation = { ...observed, packs };
