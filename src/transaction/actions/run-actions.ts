@@ -595,7 +595,8 @@ export class ActionRun {
     } catch (error) {
       if (!(error instanceof PatchError)) throw error;
       const code = error.exitCode === 1 ? error.code : 'ACTION_FAILED';
-      throw new PatchError(code, `action ${this.#title}: ${error.message}`, {
+      const said = error.message.startsWith(this.#title) ? error.message : `${this.#title}: ${error.message}`;
+      throw new PatchError(code, `action ${said}`, {
         path: absolute(this.#context.layout, job.operation.path),
         cause: error,
       });
