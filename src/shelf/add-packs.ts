@@ -8,15 +8,18 @@ import { inspectArchive } from '../home/archive.js';
 import { verifyArchive } from '../home/archive-entry.js';
 import { BACKUP_PACK, display, HELD_FOLDER, type Layout } from '../home/layout.js';
 import type { PackKind } from '../home/pack.js';
+import { MANIFEST } from '../home/pack-source.js';
 import type { PlanReport } from '../patcher.js';
 import type { Problem } from '../problem.js';
+import { randomName } from '../system/clock.js';
 import type { Files } from '../system/files.js';
 import { toPatchError } from '../transaction/failure.js';
 import { ensureFolder } from '../transaction/transaction.js';
 import { dropFolder, findPacks, kindOfName, readZip } from './find-pack.js';
 import { listShelf } from './list-shelf.js';
 import { newChanges, newProblems, type PlannedChange, previewPlan, type ShelfDoors } from './shelf-doors.js';
-import { copyTree, isSameTree, ownName, removeQuietly, sweepOwn } from './tree-copy.js';
+import { copyTree, isSameTree, ownName, removeQuietly, sizeOfTree, sweepOwn } from './tree-copy.js';
+import { unpackZip } from './unpack-zip.js';
 
 export interface AddRequest {
   /** Absolute. */
@@ -60,8 +63,15 @@ interface Drop {
   readonly kind: PackKind;
   readonly sources: readonly string[];
   /** What it is copied from; `place` is relative to the drop folder. */
-  readonly parts: readonly { readonly source: string; readonly place: string }[];
+  readonly parts: readonly DropPart[];
   readonly isBare: boolean;
+}
+
+interface DropPart {
+  readonly source: string;
+  readonly place: string;
+  /** It was unpacked for this run and can be moved. */
+  readonly isOurs?: true;
 }
 
 interface StagedDrop extends Drop {
@@ -76,11 +86,11 @@ interface StagedDrop extends Drop {
  */
 export async function addPacks(doors: ShelfDoors, request: AddRequest): Promise<AddReport> {
   const { files, layout } = doors;
-  const drops = await readDrops(doors, request);
-  const fresh: Drop[] = [];
-  for (const drop of drops) if (!(await isThereAlready(doors, drop))) fresh.push(drop);
   const folders = new Map<PackKind, string>();
   try {
+    const drops = await readDrops(doors, request, folders);
+    const fresh: Drop[] = [];
+    for (const drop of drops) if (!(await isThereAlready(doors, drop))) fresh.push(drop);
     const staged: StagedDrop[] = [];
     for (const drop of fresh) staged.push(await stageDrop(doors, drop, folders));
     const before = await previewPlan(doors, { shown: new Map(), hidden: new Set() });
@@ -118,7 +128,7 @@ export async function addPacks(doors: ShelfDoors, request: AddRequest): Promise<
 
 // --- what the paths are
 
-async function readDrops(doors: ShelfDoors, request: AddRequest): Promise<Drop[]> {
+async function readDrops(doors: ShelfDoors, request: AddRequest, folders: Map<PackKind, string>): Promise<Drop[]> {
   const { files } = doors;
   const { paths, name } = request;
   if (paths.length === 0)
@@ -132,7 +142,7 @@ async function readDrops(doors: ShelfDoors, request: AddRequest): Promise<Drop[]
     const path = realPathOf(files, given);
     const kind = files.stat(path)?.kind;
     if (kind === 'directory') drops.push(folderDrop(files, path, name));
-    else if (kind === 'file' && /\.zip$/i.test(path)) drops.push(await zipDrop(files, path, name));
+    else if (kind === 'file' && /\.zip$/i.test(path)) drops.push(await zipDrop(doors, path, name, folders));
     else if (kind === 'file' && /\.jar$/i.test(path)) jars.push(path);
     else
       throw new PatchError('BAD_USAGE', `${given} is neither a folder nor a zip nor a JAR`, {
@@ -182,7 +192,14 @@ function folderDrop(files: Files, path: string, given: string | undefined): Drop
   };
 }
 
-async function zipDrop(files: Files, path: string, given: string | undefined): Promise<Drop> {
+/** A zip becomes the folder that it holds; one with a manifest, which may name more of the zip than that folder, stays a zip. */
+async function zipDrop(
+  doors: ShelfDoors,
+  path: string,
+  given: string | undefined,
+  folders: Map<PackKind, string>,
+): Promise<Drop> {
+  const { files } = doors;
   const listing = await inspectArchive(files, path);
   const refused = listing.kind === 'refused' ? listing : await verifyArchive(files, path, listing.entries);
   if (refused !== undefined)
@@ -193,15 +210,26 @@ async function zipDrop(files: Files, path: string, given: string | undefined): P
   for (const kind of ['servicepack', 'patch'] as const) {
     const found = await readZip(files, path, kind);
     if (found === undefined) continue;
-    const isNamedByZip = found.name === basename(path).replace(/\.zip$/i, '');
-    if (given !== undefined && !isNamedByZip && given !== found.name)
-      throw new PatchError('BAD_USAGE', `${path} holds ${found.name}; --name ${given} cannot change that`, {
-        path,
-        hint: 'Unpack it, and add the folder with --name.',
-      });
+    const manifest = found.root === '' ? MANIFEST : `${found.root}/${MANIFEST}`;
+    if (found.entries.some((entry) => entry.path === manifest)) {
+      if (given !== undefined && given !== found.name)
+        throw new PatchError('BAD_USAGE', `${path} says itself that it is ${found.name}; --name cannot change that`, {
+          path,
+          hint: 'Add it without --name.',
+        });
+      return {
+        name: found.name,
+        kind,
+        sources: [path],
+        isBare: false,
+        parts: [{ source: path, place: basename(path) }],
+      };
+    }
     const name = given ?? found.name;
-    const place = isNamedByZip ? `${name}.zip` : basename(path);
-    return { name, kind, sources: [path], isBare: false, parts: [{ source: path, place }] };
+    const unpacked = join(ownFolder(doors, kind, folders), `.unpacked-${randomName()}`);
+    files.makeDirectory(unpacked);
+    await unpackZip(files, path, found.entries, found.folder, unpacked);
+    return { name, kind, sources: [path], isBare: false, parts: [{ source: unpacked, place: name, isOurs: true }] };
   }
   throw new PatchError('PACK_REFUSED', `${path} holds no patch and no service pack that can be told`, {
     path,
@@ -289,24 +317,31 @@ async function areSame(
   return true;
 }
 
+/** The folder of this run in a drop folder; its name does not count as a drop. */
+function ownFolder({ files, layout }: ShelfDoors, kind: PackKind, folders: Map<PackKind, string>): string {
+  const known = folders.get(kind);
+  if (known !== undefined) return known;
+  const top = dropFolder(layout, kind);
+  ensureFolder(files, top);
+  sweepOwn(files, top);
+  const folder = ownName(top, 'add');
+  files.makeDirectory(folder);
+  folders.set(kind, folder);
+  return folder;
+}
+
 async function stageDrop(doors: ShelfDoors, drop: Drop, folders: Map<PackKind, string>): Promise<StagedDrop> {
   const { files, layout } = doors;
   const top = dropFolder(layout, drop.kind);
-  let folder = folders.get(drop.kind);
-  if (folder === undefined) {
-    ensureFolder(files, top);
-    sweepOwn(files, top);
-    folder = ownName(top, 'add');
-    files.makeDirectory(folder);
-    folders.set(drop.kind, folder);
-  }
+  const folder = ownFolder(doors, drop.kind, folders);
   let count = 0;
   let sizeBytes = 0;
   const staged = new Map<string, string>();
   for (const part of drop.parts) {
     const target = join(folder, part.place);
     if (files.stat(dirname(target)) === undefined) files.makeDirectory(dirname(target));
-    const size = await copyTree(doors, part.source, target);
+    if (part.isOurs) files.rename(part.source, target);
+    const size = part.isOurs ? sizeOfTree(files, target) : await copyTree(doors, part.source, target);
     count += size.files;
     sizeBytes += size.sizeBytes;
     const outer = part.place.split('/', 1)[0] ?? part.place;

@@ -1,7 +1,7 @@
 // Finds what belongs to a pack by its name: its folder or its zip, wherever it lies, and what lies beside it. Reads only.
 
 import { join } from 'node:path';
-import { inspectArchive } from '../home/archive.js';
+import { type ArchiveEntry, inspectArchive } from '../home/archive.js';
 import { BACKUP_PACK, HELD_FOLDER, type Layout } from '../home/layout.js';
 import type { PackKind } from '../home/pack.js';
 import { PAYLOAD_FOLDER } from '../home/pack-source.js';
@@ -59,19 +59,25 @@ async function nameOfDrop(files: Files, kind: PackKind, folder: string, entry: s
   );
 }
 
+/** A pack in a zip. `folder` is what lands in plugins, of a service pack the whole of it; `root` is where its manifest lies. */
+export interface ZippedPack {
+  readonly name: string;
+  readonly root: string;
+  readonly folder: string;
+  readonly entries: readonly ArchiveEntry[];
+}
+
 /** The pack that a zip holds; undefined where it is refused or holds none. */
-export async function readZip(
-  files: Files,
-  path: string,
-  kind: PackKind,
-): Promise<{ readonly name: string } | undefined> {
+export async function readZip(files: Files, path: string, kind: PackKind): Promise<ZippedPack | undefined> {
   const listing = await inspectArchive(files, path);
   if (listing.kind === 'refused') return undefined;
+  const { entries } = listing;
   const zipName = path.slice(path.lastIndexOf('/') + 1, -'.zip'.length);
   const shape = shapeOfZip(
     kind,
     zipName,
-    listing.entries.map((entry) => entry.path),
+    entries.map((entry) => entry.path),
   );
-  return shape.kind === 'pack' && kindOfName(shape.name) === kind ? { name: shape.name } : undefined;
+  if (shape.kind !== 'pack' || kindOfName(shape.name) !== kind) return undefined;
+  return { name: shape.name, root: shape.root, folder: shape.folder, entries };
 }

@@ -80,6 +80,12 @@ export async function copyTree({ files, bulk }: CopyDoors, source: string, targe
   }
 }
 
+/** The number of files at a path and below it, and their bytes. */
+export function sizeOfTree(files: Files, top: string): TreeSize {
+  const plain = entriesOf(files, top).filter((entry) => entry.stat.kind === 'file');
+  return { files: plain.length, sizeBytes: plain.reduce((sum, entry) => sum + entry.stat.sizeBytes, 0) };
+}
+
 /** Whether two files or folders hold the same. */
 export async function isSameTree({ files, bulk }: CopyDoors, a: string, b: string): Promise<boolean> {
   const [left, right] = [entriesOf(files, a), entriesOf(files, b)];

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { WatchEvent } from '../../src/daemon/watch-event.js';
+import { ownIdentity } from '../../src/system/process-identity.js';
 import { PREPATCH, runPrepatch } from '../support/command.js';
 import { fileName, TestHome } from '../support/home-builder.js';
 import { RunningProgram } from '../support/run-program.js';
@@ -171,20 +172,48 @@ test('the home itself may be away for a while', LONG, async () => {
   await said(program, isStaged(1), seen);
 });
 
-test('what no event tells is found by looking around', LONG, async () => {
-  const outside = `${home.root}.outside`;
-  const program = watch('rescanSeconds=1');
-  const seen = (await said(program, (event) => event.event === 'checked')).length;
-  // A folder that is moved in whole is one event; what was changed in it before is none.
+test('a fresh pack counts as being copied, however it came', LONG, async () => {
   const made = new TestHome('4.2', { patches: { patch0001: [{ ...A, tag: 'a1' }] } });
+  const program = watch('settleSeconds=3600');
   try {
-    cpSync(made.path('patches', 'patch0001'), outside, { recursive: true });
-    renameSync(outside, home.path('patches', 'patch0001'));
-    await said(program, isStaged(1), seen);
+    const seen = (await said(program, (event) => event.event === 'checked')).length;
+    cpSync(made.path('patches', 'patch0001'), home.path('patches', '.arriving'), { recursive: true });
+    renameSync(home.path('patches', '.arriving'), home.path('patches', 'patch0001'));
+    const fresh = await said(program, (event) => event.event === 'checked', seen);
+    expect(fresh.at(-1), 'its files are fresh all the same').toMatchObject({ problems: [{ code: 'DEFERRED' }] });
   } finally {
     made.dispose();
-    rmSync(outside, { recursive: true, force: true });
   }
+});
+
+test('what no event of a drop folder tells is found by looking around', LONG, async () => {
+  home.addPatch('patch0001', [{ ...A, tag: 'a1' }]);
+  await applied('patch0001');
+  const program = watch('rescanSeconds=1');
+  const seen = (await said(program, (event) => event.event === 'checked')).length;
+  home.remove(`plugins/${fileName(A)}`);
+  const events = await said(program, (event) => event.event === 'checked', seen);
+  expect(events.at(-1)).toMatchObject({ fresh: [{ code: 'DRIFT' }] });
+});
+
+test('it does nothing while a start has the home, and goes on afterwards', LONG, async () => {
+  home.addPatch('patch0001', [{ ...A, tag: 'a1' }]);
+  await applied('patch0001');
+  home.addPatch('patch0002', [{ ...B, tag: 'b2' }]);
+  const { pid, started, boot, namespace, host } = ownIdentity();
+  const lock = home.path(
+    '.prepatch',
+    'locks',
+    ['held', pid, started, boot, namespace, '0123456789abcdef', host].join('.'),
+  );
+  writeFileSync(lock, '');
+  const program = watch();
+  const paused = await said(program, (event) => event.event === 'paused');
+  expect(paused.map((event) => event.event)).toEqual(['started', 'paused']);
+  expect(existsSync(ahead())).toBe(false);
+  rmSync(lock);
+  const events = await said(program, isStaged(1));
+  expect(events.map((event) => event.event)).toContain('resumed');
 });
 
 test('five hundred drops at once', LONG, async () => {
