@@ -1,52 +1,54 @@
-// P6: the service pack is taken away and what it shadowed resurfaces, against P3's script over the same paths. The script is
-// spared all that prepatch finds out; it reads and copies what changes.
+// P6: the service pack is taken away and the originals that it shadowed come back, against P3's script over the same paths.
+// The patches that it absorbs are not there, as after a clean-up: in the lab's homes they hold the same JARs, and nothing
+// would come back. The script is spared all that prepatch finds out; it reads and copies what changes.
 
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runBaseline } from '../baseline.mjs';
-import { component, filesBelow, movesOf, planOf } from '../homes.mjs';
+import { component, movesOf, planOf } from '../homes.mjs';
 import { interleave, prepatch, run } from '../measure.mjs';
 
 const NAME = 'servicepack001';
 
-export async function measure({ homes, profile, rounds = 5, say }) {
+export async function measure({ homes, profile, rounds = 7, say }) {
   const home = homes.copy(profile, `${profile}-servicepack`);
-  const start = () => run(prepatch('apply', '--home', home)).ms;
-  start();
-  for (let look = 0; look < 2; look++) run(prepatch('status', '--home', home));
   const place = component(home, 'servicepacks', NAME);
+  const absorbed = readFileSync(join(place, 'servicepack_patches.txt'), 'utf8')
+    .split('\n')
+    .filter((name) => name !== '');
+  for (const name of absorbed) rmSync(component(home, 'patches', name), { recursive: true });
+  const start = () => run(prepatch('apply', '--home', home)).ms;
+  const status = () => run(prepatch('status', '--home', home));
+  start();
+  for (let look = 0; look < 2; look++) status();
   const shelf = join(homes.work, NAME);
   renameSync(place, shelf);
-  const plan = planOf(home);
-  const moves = movesOf(home, plan);
-  const originals = keepOriginals(homes, profile, home, moves.restored);
-  const cache = component(home, '.prepatch', 'cache');
-  const cold = () => {
-    // The patches that it absorbed are unknown at the first time; so they are at each.
+  const moves = movesOf(home, planOf(home));
+  const pristine = homes.pristine(profile);
+  const originals = moves.restored.map((target) => [join(pristine, target.slice(home.length)), target]);
+  const putBack = () => {
     renameSync(shelf, place);
     start();
-    rmSync(cache, { recursive: true, force: true });
-    run(prepatch('status', '--home', home));
-    run(prepatch('status', '--home', home));
+    status();
     renameSync(place, shelf);
     run(['sync', '-f', home]);
   };
   const work = {
     folder: join(homes.work, 'baseline'),
     plugins: join(homes.work, 'baseline-plugins'),
-    read: plan.apply.flatMap((name) => filesBelow(component(home, 'patches', name))),
-    copies: [...moves.copies, ...originals],
+    read: originals.map(([source]) => source),
+    copies: originals,
   };
   const sides = interleave(
     {
       prepatch: () => {
-        cold();
+        putBack();
         return start();
       },
       script: () => {
-        cold();
         rmSync(work.plugins, { recursive: true, force: true });
         mkdirSync(work.plugins);
+        run(['sync', '-f', home]);
         return runBaseline(work);
       },
     },
@@ -64,14 +66,8 @@ export async function measure({ homes, profile, rounds = 5, say }) {
       sides,
       rounds,
       notes: [
-        `${plan.apply.length} patches come back (${work.read.length} files to read), ${moves.copies.length} plugins are written, ${originals.length} originals put back`,
+        `${originals.length} originals come back, ${moves.deleted.length} plugins go, ${moves.copies.length} are written`,
       ],
     },
   ];
-}
-
-/** The script’s originals are the lab’s. */
-function keepOriginals(homes, profile, home, targets) {
-  const pristine = homes.pristine(profile);
-  return targets.map((target) => [join(pristine, target.slice(home.length)), target]);
 }
