@@ -145,6 +145,10 @@ const MANIFESTS: ManifestRules = {
 /** Beyond so many lines of one kind, a log says how many more there are. */
 const PROBLEM_LINES = 50;
 
+/** What a look may end with only because something moved under it. */
+const MOVING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PACK_CHANGED', 'HOME_CHANGED', 'UNREADABLE']);
+const LOOKS = 3;
+
 export class Patcher {
   readonly #doors: PatcherDoors;
   readonly #config: Config;
@@ -275,7 +279,7 @@ export class Patcher {
     let recovered: string | null = null;
     if (isInterrupted(files, this.#layout)) recovered = await this.#recoverLocked(waitMs);
     this.#log('info', CHECKING);
-    const first = await this.#lookByPolicy(policy);
+    const first = await this.#lookUnlocked(policy, waitMs);
     if (isEmpty(first.plan) && first.failure === undefined && findOwner(files, this.#layout) === undefined) {
       this.#saveCache(first.look.inventory);
       this.#logProblems(first.plan);
@@ -289,6 +293,19 @@ export class Patcher {
       });
     } catch (error) {
       return this.#keepUnwritable(policy, first, error, recovered);
+    }
+  }
+
+  /** Looks without the lock: what another run has changed meanwhile is looked at again when that run has ended. */
+  async #lookUnlocked(policy: Policy, waitMs: number): Promise<Run> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#lookByPolicy(policy);
+      } catch (error) {
+        if (tries === LOOKS || !(error instanceof PatchError) || !MOVING.has(error.code)) throw error;
+        if (findOwner(this.#doors.files, this.#layout) !== undefined)
+          await this.#withLock(waitMs, () => Promise.resolve());
+      }
     }
   }
 
