@@ -85,21 +85,18 @@ export async function observe(
     ledger === undefined && listing.hasBackup
       ? await readBackup(files, layout, inventory, options.deep)
       : new Map<RootedPath, BackupFile>();
-<<<<<<< HEAD
   const touched = touchedBy(packs, ledger);
-  const plugins = await lookAtPlugins(files, layout, inventory, { packs, ledger, backup, touched, deep: options.deep });
-  const elsewhere = await lookElsewhere(files, layout, inventory, touched, { ledger, deep: options.deep });
-  problems.push(...elsewhere.problems);
-  const listed = [...candidates, ...listing.patches];
-=======
   const plugins = await lookAtPlugins(files, layout, inventory, {
     packs,
     ledger,
     backup,
+    touched,
     claimed: ledger === undefined ? state.jars : undefined,
     deep: options.deep,
   });
->>>>>>> upstream
+  const elsewhere = await lookElsewhere(files, layout, inventory, touched, { ledger, deep: options.deep });
+  problems.push(...elsewhere.problems);
+  const listed = [...candidates, ...listing.patches];
   const stateFiles = [layout.namesFile, ...(layout.jarsFile === undefined ? [] : [layout.jarsFile]), layout.ledger];
   return {
     layout,
@@ -307,12 +304,9 @@ interface PluginNeeds {
   readonly packs: readonly Pack[];
   readonly ledger: Ledger | undefined;
   readonly backup: ReadonlyMap<RootedPath, BackupFile>;
-<<<<<<< HEAD
   readonly touched: Touched;
-=======
   /** At first contact, the final names that Carbon's own files say are patched. */
   readonly claimed: ReadonlyMap<string, Md5> | undefined;
->>>>>>> upstream
   readonly deep: boolean;
 }
 
@@ -378,12 +372,8 @@ function needOf(
 ): 'none' | 'digest' | 'original' {
   const base = needs.ledger?.base[path];
   if (base !== undefined) return 'digest';
-<<<<<<< HEAD
   if (covered.has(path) || needs.backup.size > 0 || isTouched(needs.touched, path)) return 'original';
-=======
-  if (covered.has(path) || needs.backup.size > 0 || needs.claimed?.has(path.slice('plugins:'.length)))
-    return 'original';
->>>>>>> upstream
+  if (needs.claimed?.has(path.slice('plugins:'.length))) return 'original';
   if (needs.deep) return 'digest';
   const seen = needs.ledger?.seen[path];
   if (seen === undefined || seen.md5 === undefined) return 'none';

@@ -152,8 +152,7 @@ class Planner {
     if (layer !== undefined) this.#base[path] = base;
     if (layer === undefined && base.kind === 'unknown') {
       // What is neither the pack's nor ours to judge: the operator has put the original back, as doctor says.
-      const left = this.#expected(path);
-      if (left === undefined || !sameContent(observed, left)) return;
+      if (left === undefined || !sameContent(observed, left.after)) return;
       this.#problems.push(
         errorProblem(
           'BASE_UNKNOWN',
@@ -244,11 +243,8 @@ class Planner {
       if (before.kind === 'file') this.#deletes.push({ kind: 'delete', path, before, keep });
       return;
     }
-<<<<<<< HEAD
     const source = layer === undefined ? this.#baseSource(path, wanted) : this.#sourceOf(layer);
-=======
-    const source = layer === undefined ? this.#baseSource(path, wanted) : sourceOf(layer.file);
-    if (source === undefined && layer !== undefined) {
+    if (source === undefined && layer !== undefined && layer.origin?.kind !== 'base') {
       const shown = this.#show(path);
       this.#problems.push(
         errorProblem(
@@ -262,7 +258,6 @@ class Planner {
       );
       return;
     }
->>>>>>> upstream
     if (source === undefined) {
       this.#problems.push(
         errorProblem(
@@ -428,16 +423,7 @@ class Planner {
     this.#changes.push({
       action,
       path: this.#show(path),
-<<<<<<< HEAD
       from: after.kind === 'absent' ? null : layer?.origin?.kind === 'pack' ? this.#show(layer.origin.path) : 'base',
-=======
-      from:
-        layer !== undefined
-          ? this.#show(layer.file.source ?? layer.file.target)
-          : after.kind === 'absent'
-            ? null
-            : 'base',
->>>>>>> upstream
       winner,
       shadows: layer?.shadows ?? [],
       before,
@@ -824,15 +810,10 @@ class Planner {
       }
     }
     for (const [path, base] of Object.entries(this.#prior.base) as [RootedPath, BaseEntry][]) {
-<<<<<<< HEAD
-      if (this.#layers.has(path) || base.kind !== 'file' || splitRooted(path).root !== 'plugins') continue;
-      after[path] = { sizeBytes: base.sizeBytes, mtimeMs: 0, md5: base.md5 };
-=======
       if (this.#layers.has(path) || splitRooted(path).root !== 'plugins') continue;
       const plugin = this.#seen.plugins.get(path);
       if (base.kind === 'file') after[path] = { sizeBytes: base.sizeBytes, mtimeMs: 0, md5: base.md5 };
       else if (base.kind === 'unknown' && plugin?.kind === 'file') after[path] = toSeenFile(plugin);
->>>>>>> upstream
     }
     for (const [path, { entry }] of this.#prior.restore) {
       if (!this.#layers.has(path)) after[path] = { sizeBytes: entry.sizeBytes, mtimeMs: 0, md5: entry.md5 };
@@ -905,7 +886,8 @@ export function toLedgerPack(pack: Pack): LedgerPack {
       sizeBytes: file.entry.sizeBytes,
       mode: file.entry.mode,
       ...(file.bundle === undefined ? {} : { bundle: file.bundle }),
-      ...(file.operation === true ? { operation: true, source: file.source } : {}),
+      ...(file.operation === true ? { operation: true } : {}),
+      ...(file.operation === true && file.source !== undefined ? { source: file.source } : {}),
       ...(file.setsMode === true ? { setsMode: true } : {}),
     })),
     directories: pack.directories.map((folder) => ({ target: folder.target, mode: folder.entry.mode })),
@@ -914,21 +896,13 @@ export function toLedgerPack(pack: Pack): LedgerPack {
   };
 }
 
-<<<<<<< HEAD
-/** `unread`: also of what was not read, since nothing will be compared with it. */
-function observedEntry(plugin: SeenPlugin | undefined, need: 'read' | 'unread' = 'read'): ObservedEntry {
-=======
-function sourceOf(file: PackFile): Source | undefined {
-  return file.source === undefined ? undefined : { kind: 'path', path: file.source };
-}
-
 function toSeenFile(plugin: Extract<SeenPlugin, { kind: 'file' }>): SeenFile {
   const { sizeBytes, mtimeMs, md5 } = plugin;
   return { sizeBytes, mtimeMs, ...(md5 === undefined ? {} : { md5 }) };
 }
 
-function observedEntry(plugin: SeenPlugin | undefined): ObservedEntry {
->>>>>>> upstream
+/** `unread`: also of what was not read, since nothing will be compared with it. */
+function observedEntry(plugin: SeenPlugin | undefined, need: 'read' | 'unread' = 'read'): ObservedEntry {
   if (plugin === undefined) return ABSENT;
   if (plugin.kind !== 'file') return plugin;
   if (plugin.md5 === undefined && need === 'unread')
