@@ -1046,13 +1046,9 @@ function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
       const source = folder?.files.find((one) => one.target === file.target && one.entry.md5 === file.md5);
       return {
         fileName: file.fileName,
-<<<<<<< HEAD
-        source: source?.source ?? file.source ?? fallback,
+        source: source?.source ?? file.source,
         ...(file.operation === true ? { operation: true as const } : {}),
         ...(file.setsMode === true ? { setsMode: true as const } : {}),
-=======
-        source: source?.source,
->>>>>>> upstream
         target: file.target,
         entry: { kind: 'file', md5: file.md5, sizeBytes: file.sizeBytes, mode: file.mode },
         ...(file.bundle === undefined ? {} : { bundle: file.bundle }),
