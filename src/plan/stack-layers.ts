@@ -105,7 +105,7 @@ class Stacker implements Stack {
     }
     this.#set(file.target, {
       after: file.entry,
-      origin: { kind: 'pack', path: file.source },
+      origin: file.source === undefined ? undefined : { kind: 'pack', path: file.source },
       operation: file.operation === true,
       setsMode: file.setsMode === true,
       bundle: file.bundle,
@@ -338,7 +338,11 @@ class Stacker implements Stack {
 
   #set(
     path: RootedPath,
-    what: Pick<Layer, 'after' | 'operation'> & { origin?: Origin; setsMode?: boolean; bundle?: PackFile['bundle'] },
+    what: Pick<Layer, 'after' | 'operation'> & {
+      origin?: Origin | undefined;
+      setsMode?: boolean;
+      bundle?: PackFile['bundle'];
+    },
   ): void {
     const pack = this.#pack?.name ?? '';
     const there = this.layers.get(path);
