@@ -1,11 +1,11 @@
 // Actions as data: the operation of a plan, the changes of paths that an action comes to, and what takes it back: within the
 // transaction (journal) and after it, even weeks later (ledger). Types only; all of it is JSON (docs/actions.md).
 
-import type { AbsentEntry, FileEntry, RootedPath, Sha256 } from '../home/entry.js';
+import type { AbsentEntry, FileEntry, Md5, RootedPath, Sha256 } from '../home/entry.js';
 import type { EditKind } from './edit/edit-file.js';
 import type { EditUndo } from './edit/undo-edit.js';
 import type { JsonValue } from './edit/edit-json.js';
-import type { Action, Command, ListedDigest } from './pack-manifest.js';
+import type { Action, Command } from './pack-manifest.js';
 
 export type Content = FileEntry | AbsentEntry;
 
@@ -18,6 +18,10 @@ export type Change =
   /** Permissions of a directory. */
   | { readonly kind: 'mode'; readonly path: RootedPath; readonly before: number; readonly after: number }
   | { readonly kind: 'rename'; readonly path: RootedPath; readonly to: RootedPath };
+
+export type PayloadDigests = Readonly<
+  Record<string, { readonly md5: Md5; readonly sha256?: Sha256; readonly sizeBytes?: number }>
+>;
 
 /** A pack's module as it was run; its text is kept in the store. */
 export interface RecordedModule {
@@ -65,8 +69,8 @@ interface ActionOperationBase {
 export interface DoOperation extends ActionOperationBase {
   readonly direction: 'do';
   readonly action: Action;
-  /** What the pack's manifest says of the files that its actions use, by path in the pack. */
-  readonly digests: Readonly<Record<string, ListedDigest>>;
+  /** The files of the pack that it uses, by path in the pack, as its manifest lists them or as they were when it was planned. */
+  readonly digests: PayloadDigests;
   /** Of the home, for conditions; absent where it is not known. */
   readonly homeVersion?: string;
 }

@@ -5,10 +5,10 @@ import { HELD_FOLDER, rooted } from '../home/layout.js';
 import type { Pack } from '../home/pack.js';
 import type { RootedPath } from '../home/entry.js';
 import { errorProblem, type Problem } from '../problem.js';
-import type { ActionOperation, ActionRules, LedgerActions } from './action-operation.js';
+import type { ActionOperation, ActionRules, LedgerActions, PayloadDigests } from './action-operation.js';
 import type { LedgerPack } from './ledger.js';
 import type { ActionObservation } from './observation.js';
-import type { Action, ListedDigest } from './pack-manifest.js';
+import type { Action } from './pack-manifest.js';
 
 export interface ActionPlan {
   readonly undo: readonly ActionOperation[];
@@ -57,7 +57,6 @@ export function planActions(
 function doing(pack: Pack, seen: ActionObservation | undefined): ActionOperation[] {
   const { manifest } = pack;
   const homeVersion = seen?.homeVersions.get(pack.name);
-  const digests: Record<string, ListedDigest> = Object.fromEntries(manifest?.digests ?? []);
   return (manifest?.actions ?? []).map((action, index) => ({
     kind: 'action',
     direction: 'do',
@@ -65,9 +64,33 @@ function doing(pack: Pack, seen: ActionObservation | undefined): ActionOperation
     pack: pack.name,
     index,
     action,
-    digests,
+    digests: digestsOf(pack, action),
     ...(homeVersion === undefined ? {} : { homeVersion }),
   }));
+}
+
+/** What an action brings must be what it was when the plan was made; a path that a value completes may be any. */
+function digestsOf(pack: Pack, action: Action): PayloadDigests {
+  const sources = flatten([action]).flatMap((each) => {
+    switch (each.kind) {
+      case 'create':
+      case 'update':
+        return each.source === undefined ? [] : [each.source];
+      case 'unzip':
+        return [each.archive];
+      case 'module':
+        return [each.file];
+      default:
+        return [];
+    }
+  });
+  const isUsed = (path: string) =>
+    sources.some((source) => source.includes('$') || path === source || path.startsWith(`${source}/`));
+  const digests: Record<string, PayloadDigests[string]> = {};
+  for (const [path, { entry }] of pack.content ?? [])
+    if (entry.kind === 'file' && isUsed(path)) digests[path] = { md5: entry.md5, sizeBytes: entry.sizeBytes };
+  for (const [path, listed] of pack.manifest?.digests ?? []) if (isUsed(path)) digests[path] = listed;
+  return digests;
 }
 
 function undoing(pack: LedgerPack): ActionOperation[] {

@@ -3,6 +3,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ownIdentity, type ProcessIdentity } from '../../src/system/process-identity.js';
 import { type CommandRequest, realCommands } from '../../src/system/run-command.js';
@@ -41,7 +42,7 @@ function isRunning(pid: number): boolean {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!holds()) await wait(10);
 }
 
 test('arguments reach the program as they are, without a shell', async () => {

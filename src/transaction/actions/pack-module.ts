@@ -71,7 +71,7 @@ export async function callModule(
       get: (name) => call.values.get(name),
       set: (name, value) => {
         if (!VALUE_NAME.test(name) || !['string', 'number', 'boolean'].includes(typeof value))
-          throw new TypeError(`${String(name)} cannot be a shared value`);
+          throw new TypeError(`${name} cannot be a shared value`);
         call.values.set(name, value);
       },
     },

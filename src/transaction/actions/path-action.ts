@@ -11,7 +11,7 @@ import type { TransactionContext } from '../transaction.js';
 import { pathsOf } from './apply-changes.js';
 import type { HomeView } from './home-view.js';
 import { FileActionPlanner } from './plan-file-action.js';
-import type { EditAction } from './plan-edit.js';
+import type { EditAction, planEdit } from './plan-edit.js';
 import { actionError, checkTarget, type PlannedChange } from './planned-change.js';
 import type { StagingArea } from './stage-content.js';
 import { type PayloadSource, stageArchive, type StagedEntry, stageFile, stageFolder } from './stage-payload.js';
@@ -26,7 +26,7 @@ export type PathWork =
       readonly kind: 'edit';
       readonly path: RootedPath;
       readonly action: EditAction;
-      readonly plan: typeof import('./plan-edit.js').planEdit;
+      readonly plan: typeof planEdit;
     };
 
 /** @throws PatchError ACTION_FAILED, PACK_CHANGED, OUTSIDE_HOME, NOT_A_DIRECTORY, NAME_TOO_LONG */
@@ -65,8 +65,8 @@ export async function preparePathAction(
       const path = homePath(action.file);
       if (path === undefined) throw actionError(`${action.file} is not ${HOME_PATH_EXPECTED}`, action.file);
       check(path);
-      const { planEdit } = await import('./plan-edit.js');
-      return { kind: 'edit', path, action, plan: planEdit };
+      const loaded = await import('./plan-edit.js');
+      return { kind: 'edit', path, action, plan: loaded.planEdit };
     }
   }
 }

@@ -86,7 +86,7 @@ export class ActionRun {
   readonly #disk: DiskView;
   readonly #done = new Map<string, LedgerAction[]>();
   readonly #values = new Map<string, Map<string, Scalar>>();
-  #area: StagingArea;
+  readonly #area: StagingArea;
   #expected: ExpectedView;
   #isExecuting = false;
   #hasPrepared = false;
@@ -260,7 +260,7 @@ export class ActionRun {
       const text = JSON.stringify(result.action);
       // A value may have changed since: what was prepared for another one does not count.
       if (ready?.text === text) return;
-      const step = this.#work(at, result.action as LeafAction, scope);
+      const step = this.#work(at, result.action, scope);
       ready = { text, step };
       await step.prepare();
     };

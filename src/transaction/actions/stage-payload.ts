@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PatchError } from '../../error.js';
 import type { DirectoryEntry, FileEntry, RootedPath } from '../../home/entry.js';
 import { walkTree } from '../../home/tree.js';
-import type { ListedDigest } from '../../plan/pack-manifest.js';
+import type { PayloadDigests } from '../../plan/action-operation.js';
 import type { PackPath } from '../../plan/pack-manifest-path.js';
 import type { TransactionContext } from '../transaction.js';
 import { actionError } from './planned-change.js';
@@ -23,7 +23,7 @@ export interface StagedEntry {
 export interface PayloadSource {
   /** Absolute path of its folder. */
   readonly folder: string;
-  readonly digests: Readonly<Record<string, ListedDigest>>;
+  readonly digests: PayloadDigests;
 }
 
 /** @throws PatchError ACTION_FAILED, PACK_CHANGED */
@@ -129,10 +129,14 @@ function checkListed(pack: PayloadSource, path: string, entry: FileEntry): void 
   if (listed === undefined) return;
   const same =
     listed.md5 === entry.md5 &&
-    listed.sha256 === entry.sha256 &&
+    (listed.sha256 === undefined || listed.sha256 === entry.sha256) &&
     (listed.sizeBytes === undefined || listed.sizeBytes === entry.sizeBytes);
   if (same) return;
-  throw new PatchError('PACK_CHANGED', `${path} of the pack is not what its manifest lists (MD5 ${entry.md5})`, {
-    path: join(pack.folder, path),
-  });
+  throw new PatchError(
+    'PACK_CHANGED',
+    `${path} of the pack is not what it was, or should be (MD5 ${entry.md5}, expected ${listed.md5})`,
+    {
+      path: join(pack.folder, path),
+    },
+  );
 }

@@ -28,7 +28,16 @@ export async function undoActions(
     if (step.operation !== operation || step.undone) continue;
     const earlier = all.slice(0, index).flatMap((one) => one.record.changes);
     await undoStep(context, undoable, step, earlier, cause);
-    context.files.append(context.layout.journal, formatUndoing({ kind: 'undone', operation, step: step.record.step }));
+    recordUndone(context, operation, step.record.step);
+  }
+}
+
+/** Without the record what is observed decides, and commands are run once more: a full disk must not stop the undoing. */
+function recordUndone({ files, layout }: TransactionContext, operation: number, step: number): void {
+  try {
+    files.append(layout.journal, formatUndoing({ kind: 'undone', operation, step }));
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
   }
 }
 

@@ -28,6 +28,7 @@ export const CONFIG = resolveConfig([{ name: 'test', values: { companion: 'none'
 export interface Wanted {
   readonly name: string;
   readonly actions: readonly object[];
+  readonly digests?: object;
 }
 
 export type Outcome =
@@ -140,8 +141,11 @@ export class ActionHome {
     });
   }
 
-  async #pack({ name, actions }: Wanted, found: readonly Pack[]): Promise<Pack> {
-    const parsed = await parsePackManifest(JSON.stringify({ id: name, version: '1.0.0', actions }), `${name}.json`);
+  async #pack({ name, actions, digests = {} }: Wanted, found: readonly Pack[]): Promise<Pack> {
+    const parsed = await parsePackManifest(
+      JSON.stringify({ id: name, version: '1.0.0', actions, digests }),
+      `${name}.json`,
+    );
     if (parsed.kind === 'invalid') throw new Error(parsed.errors.map(({ message }) => message).join('\n'));
     const pack = found.find((one) => one.name === name);
     if (pack === undefined) throw new Error(`there is no folder for ${name}`);

@@ -20,9 +20,7 @@ function makeHome(packs: readonly string[] = ['patch0001']): { home: ActionHome;
   put(files, `${HOME}/conf/server.yaml`, 'port: 9443 # ours\n');
   put(files, `${HOME}/webapps/old/index.html`, 'old');
   put(files, `${HOME}/webapps/old/js/a.js`, 'a', 0o600);
-  let home: ActionHome;
-  const commands = new SayingCommands(() => home);
-  home = new ActionHome(files, HOME, { commands });
+  const home: ActionHome = new ActionHome(files, HOME, { commands: new SayingCommands(() => home) });
   return { home, files };
 }
 
@@ -393,6 +391,16 @@ describe('refused', () => {
     expect(outcome).toMatchObject({ kind: 'failed' });
     expect(outcome.kind === 'failed' ? outcome.error.message : '').toContain('is a link');
   });
+});
+
+test('a payload that is not what the manifest lists is refused', async () => {
+  const { home, files } = makeHome();
+  put(files, `${home.payload('patch0001')}/f`, 'f');
+  const listed = { f: { md5: '0'.repeat(32), sha256: '0'.repeat(64) } };
+  const actions = [{ kind: 'create', path: '/f', source: 'f' }];
+  const outcome = await home.start([{ name: 'patch0001', actions, digests: listed }]);
+  expect(outcome.kind === 'failed' ? outcome.error.message : '').toContain('is not what it was, or should be');
+  expect(files.stat(`${HOME}/f`)).toBeUndefined();
 });
 
 describe('a rollback that fails', () => {
