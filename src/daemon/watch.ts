@@ -139,10 +139,10 @@ class Watch {
     if (said !== this.#said) {
       const known = new Set(this.#problems.map((problem) => JSON.stringify(problem)));
       const fresh = problems.filter((problem) => !known.has(JSON.stringify(problem)));
-      this.#use.say({ event: 'checked', ...summary, fresh });
       // At the first look, an idle home has no news, and the page of its last start stays.
       const isIdle = plan.operations === 0 && problems.length === 0;
       if (this.#said !== '' || !isIdle) writeWatchPage(this.#use.files, layout, plan, this.#use.now());
+      this.#use.say({ event: 'checked', ...summary, fresh });
     }
     this.#said = said;
     this.#problems = problems;
