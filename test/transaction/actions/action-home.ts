@@ -141,9 +141,9 @@ export class ActionHome {
     });
   }
 
-  async #pack({ name, actions, digests = {} }: Wanted, found: readonly Pack[]): Promise<Pack> {
+  async #pack({ name, actions, digests }: Wanted, found: readonly Pack[]): Promise<Pack> {
     const parsed = await parsePackManifest(
-      JSON.stringify({ id: name, version: '1.0.0', actions, digests }),
+      JSON.stringify({ id: name, version: '1.0.0', actions, ...(digests === undefined ? {} : { digests }) }),
       `${name}.json`,
     );
     if (parsed.kind === 'invalid') throw new Error(parsed.errors.map(({ message }) => message).join('\n'));
