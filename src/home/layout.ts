@@ -162,6 +162,8 @@ export function parentOf(path: RootedPath): RootedPath | undefined {
 export function display(layout: Layout, path: RootedPath | string): string {
   const full =
     /^[a-z]+:/.test(path) && isRoot(path.slice(0, path.indexOf(':'))) ? absolute(layout, path as RootedPath) : path;
+  // Most paths lie plainly below the home; `relative` is for the others.
+  if (full.startsWith(`${layout.home}/`) && !full.includes('/../')) return full.slice(layout.home.length + 1);
   const inside = relative(layout.home, full);
   return inside === '' || inside.startsWith(`..${sep}`) || inside === '..' || isAbsolute(inside)
     ? full
