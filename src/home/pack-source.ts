@@ -2,7 +2,7 @@
 // to. Pure but for the types; the folders of both forms are decided here, once.
 
 import type { Problem } from '../problem.js';
-import type { RootedPath } from './entry.js';
+import type { Md5, RootedPath } from './entry.js';
 import { HELD_FOLDER, rooted } from './layout.js';
 import type { PackKind } from './pack.js';
 
@@ -34,8 +34,8 @@ export interface UnpackedZip {
   readonly root: RootedPath;
   /** Whose content lands in plugins: the folder of a patch, a service pack’s own folder. */
   readonly folder: RootedPath;
-  /** As the zip has them, by rooted path in the cache. */
-  readonly modes: ReadonlyMap<RootedPath, number>;
+  /** The MD5 and mode of each file as it came out of the zip. */
+  readonly files: ReadonlyMap<RootedPath, { readonly md5: Md5; readonly mode: number }>;
 }
 
 export function packsRoot(kind: PackKind): 'patches' | 'servicepacks' {

@@ -1,4 +1,4 @@
-// Carries out a plan: stage, journal, back up, deploy, verify, commit, clean up (3-engine steps 6 to 11). The only writer of a
+// Carries out a plan: stage, journal, back up, deploy, verify, commit, clean up (ARCHITECTURE, steps). The only writer of a
 // home. Whatever fails before the commit record is undone by `rollback`; what is interrupted, by `recover`.
 
 import { dirname, join } from 'node:path';
@@ -596,7 +596,12 @@ export function tryLink(files: Files, source: string, target: string): boolean {
 export function ensureFolder(files: Files, path: string): void {
   if (files.stat(path) !== undefined) return;
   ensureFolder(files, dirname(path));
-  files.makeDirectory(path);
+  try {
+    files.makeDirectory(path);
+  } catch (error) {
+    // Another run was quicker; it flushes what it made.
+    if (errnoOf(error) !== 'EEXIST' || files.stat(path)?.kind !== 'directory') throw error;
+  }
   files.flushDirectory(dirname(path));
 }
 
