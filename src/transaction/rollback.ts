@@ -153,6 +153,7 @@ function undoFile(
   if (operation.before.kind === 'file') {
     ensureFolder(files, dirname(target));
     files.rename(backup, target);
+    folders.add(dirname(backup));
   } else if (files.stat(target) !== undefined) files.unlink(target);
   folders.add(dirname(target));
 }
@@ -182,6 +183,8 @@ function undoMove(context: TransactionContext, operation: MoveOperation, folders
     folders.add(dirname(source)).add(dirname(target));
   }
   if (basename(dirname(target)) === HELD_FOLDER && files.stat(dirname(target)) !== undefined) {
+    // What was moved back must be durable before the folder that it came from goes.
+    if (files.stat(dirname(source)) !== undefined) files.flushDirectory(dirname(source));
     files.flushDirectory(dirname(target));
     folders.delete(dirname(target));
     removeIfEmpty(files, dirname(target));

@@ -1,18 +1,46 @@
 // What a start makes of a home, undisturbed; and what is wrong after a disturbed one and its recovery with a healthy file layer.
 import { expect } from 'vitest';
+import { makeLayout } from '../../src/home/layout.js';
+import { readLedger } from '../../src/state/ledger-file.js';
 import { describePlan, type FaultPlan } from './fault-plan.js';
 import { FaultyFiles } from './faulty-files.js';
 import { differences, endProcess, leftovers, readTree, recoverHome, startHome, type Tree } from './engine-run.js';
 import type { MemoryFiles } from './memory-files.js';
-import { HOME, type SmallHome, STATE } from './small-homes.js';
+import { HOME, PLUGINS, type SmallHome, STATE } from './small-homes.js';
 
 export interface CrashFacts {
   readonly home: SmallHome;
   readonly before: Tree;
   readonly after: Tree;
+  /** MD5 of what must not be lost. */
+  readonly precious: readonly string[];
   /** How many points a start has; `readPoints` counts the calls that read too. */
   readonly points: number;
   readonly readPoints: number;
+}
+
+/**
+ * MD5 of what is in plugins and nowhere else to be had: originals, and what was changed by hand. It has to be somewhere in the
+ * home after any start, in place, in the store or set aside.
+ */
+export function preciousOf(files: MemoryFiles): string[] {
+  const ledger = readLedger(files, makeLayout(HOME, 'carbon-4.2'));
+  const fromPacks = new Set(ledger?.packs.flatMap((pack) => pack.files.map((file) => file.md5 as string)));
+  return digestsBelow(files, PLUGINS).filter((md5) => !fromPacks.has(md5));
+}
+
+/** A line for each precious content that is nowhere. */
+export function findLost(files: MemoryFiles, precious: readonly string[]): string[] {
+  const found = new Set(digestsBelow(files, HOME));
+  return precious.filter((md5) => !found.has(md5)).map((md5) => `lost: the content with MD5 ${md5}`);
+}
+
+function digestsBelow(files: MemoryFiles, folder: string): string[] {
+  return files.list(folder).flatMap((name) => {
+    const path = `${folder}/${name}`;
+    const kind = files.stat(path)?.kind;
+    return kind === 'directory' ? digestsBelow(files, path) : kind === 'file' ? [files.digest(path, false).md5] : [];
+  });
 }
 
 export async function learnFacts(home: SmallHome): Promise<CrashFacts> {
@@ -29,7 +57,7 @@ export async function learnFacts(home: SmallHome): Promise<CrashFacts> {
   const after = readTree(files, HOME);
   expect(differences(before, after).length, 'the run must change something').toBeGreaterThan(0);
   expect(leftovers(files, STATE)).toEqual([]);
-  return { home, before, after, points, readPoints: (await count(true)).points };
+  return { home, before, after, precious: preciousOf(home.files), points, readPoints: (await count(true)).points };
 }
 
 /** Runs a start with a fault, then recovers; a line for everything that is wrong. */
@@ -72,6 +100,7 @@ export async function judgeRecovery(facts: CrashFacts, files: MemoryFiles, mustB
   else if (second.result.action !== 'nothing')
     problems.push(`the second recovery found something: ${second.result.action}`);
   if (differences(recovered, readTree(files, HOME)).length > 0) problems.push('the second recovery changed something');
+  problems.push(...findLost(files, facts.precious));
   const left = leftovers(files, STATE);
   if (left.length > 0) problems.push(`left over: ${left.join(', ')}`);
   const next = await startHome(files, HOME, home.config, home.policy);

@@ -10,6 +10,7 @@ import {
   startHome,
   type Tree,
 } from '../support/engine-run.js';
+import { findLost, preciousOf } from '../support/crash-judge.js';
 import { MemoryFiles } from '../support/memory-files.js';
 import { type LostState, statesAfterPowerLoss } from '../support/power-loss.js';
 import {
@@ -34,6 +35,7 @@ const SEED = Number(process.env.CRASH_SEED ?? 1);
 interface Sides {
   readonly before: Tree;
   readonly after: Tree;
+  readonly precious: readonly string[];
 }
 
 async function recoverFrom(home: SmallHome, state: LostState, files: MemoryFiles, sides: Sides): Promise<string[]> {
@@ -47,6 +49,7 @@ async function recoverFrom(home: SmallHome, state: LostState, files: MemoryFiles
   if (!isAfter && differences(sides.before, recovered).length > 0)
     problems.push(`mixed: ${differences(sides.before, recovered).join('; ')}`);
   if (state.ended && !isAfter) problems.push('the run had ended and the home is not after');
+  problems.push(...findLost(files, sides.precious));
   const left = leftovers(files, STATE);
   if (left.length > 0) problems.push(`left over: ${left.join(', ')}`);
   const next = await startHome(files, HOME, home.config, home.policy);
@@ -69,6 +72,7 @@ async function cutPower(
 ): Promise<{ bad: string[]; tried: number }> {
   const files = home.files.clone({ strictRename });
   const before = readTree(files, HOME);
+  const precious = preciousOf(files);
   files.startRecording();
   const ended = await startHome(files, HOME, home.config, home.policy);
   expect(ended.kind).toBe('ended');
@@ -77,7 +81,7 @@ async function cutPower(
   const states = evenly(all, most);
   const bad: string[] = [];
   for (const state of states) {
-    for (const what of await recoverFrom(home, state, files.withDisk(state.disk), { before, after }))
+    for (const what of await recoverFrom(home, state, files.withDisk(state.disk), { before, after, precious }))
       bad.push(`${home.name} ${state.name} (seed ${SEED}): ${what}; lost: ${state.lost.slice(-5).join(', ')}`);
   }
   return { bad, tried: states.length };

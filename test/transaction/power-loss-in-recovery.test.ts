@@ -1,0 +1,64 @@
+// The power goes while an interrupted start is recovered, or while a failed one is undone: whatever no flush covers is lost, torn,
+// zeroed or reordered, and the next recovery still finds exactly before or exactly after. CRASH_FULL=1 goes through every crash.
+import { expect, test } from 'vitest';
+import { everyPoint, findLost, learnFacts } from '../support/crash-judge.js';
+import { differences, endProcess, leftovers, readTree, recoverHome, startHome } from '../support/engine-run.js';
+import { FaultyFiles } from '../support/faulty-files.js';
+import { statesAfterPowerLoss } from '../support/power-loss.js';
+import { companion, drift, HOME, mountedRevert, smallest, STATE, upgrade } from '../support/small-homes.js';
+
+const FULL = process.env.CRASH_FULL === '1';
+const SEED = Number(process.env.CRASH_SEED ?? 1);
+const LONG = { timeout: 1_800_000 };
+
+for (const [make, stride] of [
+  [smallest, 6],
+  [upgrade, 16],
+  [drift, 16],
+  [companion, 12],
+  [mountedRevert, 16],
+] as const) {
+  for (const [what, fault] of [
+    ['is recovered after a crash', 'crash'],
+    ['is undone after an error', 'EIO'],
+  ] as const) {
+    test(`${make.name}: the power goes while it ${what}`, LONG, async () => {
+      const facts = await learnFacts(await make());
+      const { home, before, after, precious } = facts;
+      const bad: string[] = [];
+      let tried = 0;
+      for (const at of everyPoint(facts.points, FULL ? 1 : stride, 4)) {
+        const files = home.files.clone({ strictRename: at % 2 === 0 });
+        const plan = { at, fault, forGood: false } as const;
+        if (fault !== 'crash') files.startRecording();
+        await startHome(new FaultyFiles(files, plan), HOME, home.config, home.policy);
+        if (fault === 'crash') {
+          endProcess(files, `${STATE}/locks`);
+          files.startRecording();
+          await recoverHome(files, HOME, home.config);
+        }
+        const end = readTree(files, HOME);
+        for (const state of statesAfterPowerLoss(files.recording(), { random: 1, seed: SEED, window: 40 })) {
+          tried += 1;
+          const lost = files.withDisk(state.disk);
+          endProcess(lost, `${STATE}/locks`);
+          const recovery = await recoverHome(lost, HOME, home.config);
+          const now = readTree(lost, HOME);
+          const found: string[] = findLost(lost, precious);
+          if (recovery.kind === 'refused') found.push(`recovery: ${recovery.error.message}`);
+          else if ([before, after].every((side) => differences(side, now).length > 0))
+            found.push(`mixed: ${differences(before, now).join('; ')}`);
+          else if (state.ended && differences(end, now).some((line) => !line.includes('/.prepatch')))
+            found.push('what had ended is not so any more');
+          if (leftovers(lost, STATE).length > 0) found.push(`left over: ${leftovers(lost, STATE).join(', ')}`);
+          for (const one of found)
+            bad.push(
+              `${fault} at ${at}, ${state.name} (seed ${SEED}): ${one}; lost: ${state.lost.slice(-4).join(', ')}`,
+            );
+        }
+      }
+      expect(tried).toBeGreaterThan(50);
+      expect(bad).toEqual([]);
+    });
+  }
+}
