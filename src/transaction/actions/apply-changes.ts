@@ -11,7 +11,7 @@ import { checkPath } from '../check-path.js';
 import { observeEntry } from '../observe-entry.js';
 import { removeIfEmpty, type TransactionContext, tryLink } from '../transaction.js';
 import type { PlannedChange } from './planned-change.js';
-import type { StagingArea } from './stage-content.js';
+import type { StagingArea } from './staging-area.js';
 import type { RecordedChange } from './step-record.js';
 
 interface Ready {

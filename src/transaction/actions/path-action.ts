@@ -13,7 +13,7 @@ import type { HomeView } from './home-view.js';
 import { FileActionPlanner } from './plan-file-action.js';
 import type { EditAction, planEdit } from './plan-edit.js';
 import { actionError, checkTarget, type PlannedChange } from './planned-change.js';
-import type { StagingArea } from './stage-content.js';
+import type { StagingArea } from './staging-area.js';
 import { type PayloadSource, stageArchive, type StagedEntry, stageFile, stageFolder } from './stage-payload.js';
 
 export type PathAction = FileAction | UnzipAction | EditAction;

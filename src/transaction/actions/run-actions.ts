@@ -26,7 +26,7 @@ import { actionError, checkOwner, type PlannedChange } from './planned-change.js
 import { applyChanges, pathsOf } from './apply-changes.js';
 import { callModule, type ModuleCall } from './pack-module.js';
 import { type PathAction, type PathWork, planPathAction, preparePathAction } from './path-action.js';
-import { StagingArea } from './stage-content.js';
+import { StagingArea } from './staging-area.js';
 import { stageFile } from './stage-payload.js';
 import type { StepRecord } from './step-record.js';
 import { packPath } from '../../plan/pack-manifest-path.js';

@@ -9,7 +9,7 @@ import type { PayloadDigests } from '../../plan/action-operation.js';
 import type { PackPath } from '../../plan/pack-manifest-path.js';
 import type { TransactionContext } from '../transaction.js';
 import { actionError } from './planned-change.js';
-import type { StagingArea } from './stage-content.js';
+import type { StagingArea } from './staging-area.js';
 
 export interface StagedEntry {
   /** Below the target, with `/`; empty for the target itself. */

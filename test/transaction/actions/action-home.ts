@@ -1,7 +1,6 @@
 // A home whose packs have actions, over any file layer: looks, plans and carries out as a start does, without the command line.
 // Packs are folders of the home; what they say comes through the parser, as it does from a patch.json.
 import { join } from 'node:path';
-import { resolveConfig } from '../../../src/config.js';
 import { PatchError } from '../../../src/error.js';
 import type { PatchEvent } from '../../../src/event.js';
 import { DigestCache } from '../../../src/home/digest-cache.js';
@@ -22,8 +21,6 @@ import type { CommandOutcome, CommandRequest, Commands } from '../../../src/syst
 import { observeActions } from '../../../src/transaction/actions/observe-actions.js';
 import { isInterrupted, recover } from '../../../src/transaction/recover.js';
 import { runTransaction, type TransactionContext } from '../../../src/transaction/transaction.js';
-
-export const CONFIG = resolveConfig([{ name: 'test', values: { companion: 'none' } }]).config;
 
 export interface Wanted {
   readonly name: string;
