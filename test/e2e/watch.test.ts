@@ -315,6 +315,8 @@ async function until(isTrue: () => boolean): Promise<void> {
   const endMs = performance.now() + 60_000;
   while (!isTrue()) {
     if (performance.now() > endMs) throw new Error('it did not happen within a minute');
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, 1);
+    });
   }
 }

@@ -100,7 +100,7 @@ function disturb(value: unknown, random: Random): unknown {
     return copy;
   }
   const copy: Record<string, unknown> = { ...value };
-  if (random() < 0.2) delete copy[key];
+  if (random() < 0.2) Reflect.deleteProperty(copy, key);
   else copy[key] = disturb(inner, random);
   return copy;
 }

@@ -37,7 +37,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
   fc.tuple(path, path, mode).map(([p, q, m]) =>
     named(`copy ${p} ${q}`, (files, top) => {
       if (files.stat(at(top, p))?.kind === 'directory') return 'not asked';
-      return files.copyNew(at(top, p), at(top, q), m);
+      files.copyNew(at(top, p), at(top, q), m);
     }),
   ),
   path.map((p) => named(`unlink ${p}`, (files, top) => files.unlink(at(top, p)))),

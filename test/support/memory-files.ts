@@ -105,7 +105,7 @@ export class MemoryFiles implements Files {
     this.#rules = { strictRename: false, links: true, ...rules };
     this.#disk = disk ?? {
       nodes: new Map([[ROOT, directoryNode(0o755, 1, START_MS)]]),
-      names: new Map([[ROOT, new Map()]]),
+      names: new Map([[ROOT, new Map<string, number>()]]),
     };
     for (const [number, node] of this.#disk.nodes) {
       this.#next = Math.max(this.#next, number + 1);

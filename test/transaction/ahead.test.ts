@@ -154,7 +154,7 @@ test('it leaves the disk alone where little is free', async () => {
     get(target, key) {
       if (key === 'freeBytes') return () => 100 * 1024 * 1024;
       const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
   expect(await stage(files)).toMatchObject({ copiedItems: 0, left: 'no-space' });

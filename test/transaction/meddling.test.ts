@@ -20,7 +20,7 @@ import {
 
 /** The same door; after each call that succeeds, `after` is told of it. */
 function interpose(files: MemoryFiles, after: (call: keyof Files, args: readonly unknown[]) => void): Files {
-  return new Proxy(files as Files, {
+  return new Proxy(files, {
     get(target, key) {
       const method: unknown = Reflect.get(target, key, target);
       if (typeof method !== 'function') return method;
@@ -201,7 +201,7 @@ test('what cannot be cleaned up after the commit is left to the next start, and 
   const home = await smallest();
   const files = home.files.clone();
   let committed = false;
-  const door = new Proxy(files as Files, {
+  const door = new Proxy(files, {
     get(target, key) {
       const method: unknown = Reflect.get(target, key, target);
       if (typeof method !== 'function') return method;

@@ -12,7 +12,7 @@ const SEED = Number(process.env.CRASH_SEED ?? 1);
 const LONG = { timeout: 1_800_000 };
 
 for (const [make, stride] of [
-  [smallest, 6],
+  [smallest, 2],
   [upgrade, 16],
   [drift, 16],
   [companion, 12],
@@ -27,7 +27,7 @@ for (const [make, stride] of [
       const { home, before, after, precious } = facts;
       const bad: string[] = [];
       let tried = 0;
-      for (const at of everyPoint(facts.points, FULL ? 1 : stride, 4)) {
+      for (const at of everyPoint(facts.points, FULL ? 1 : stride, 3)) {
         const files = home.files.clone({ strictRename: at % 2 === 0 });
         const plan = { at, fault, forGood: false } as const;
         if (fault !== 'crash') files.startRecording();
@@ -50,6 +50,8 @@ for (const [make, stride] of [
             found.push(`mixed: ${differences(before, now).join('; ')}`);
           else if (state.ended && differences(end, now).some((line) => !line.includes('/.prepatch')))
             found.push('what had ended is not so any more');
+          if (fault === 'crash' && state.ended && recovery.kind === 'ended' && recovery.result.action !== 'nothing')
+            found.push(`recovery had ended, and there is something to recover: ${recovery.result.action}`);
           if (leftovers(lost, STATE).length > 0) found.push(`left over: ${leftovers(lost, STATE).join(', ')}`);
           for (const one of found)
             bad.push(

@@ -11,7 +11,7 @@ import {
   type Tree,
 } from '../support/engine-run.js';
 import { findLost, preciousOf } from '../support/crash-judge.js';
-import { MemoryFiles } from '../support/memory-files.js';
+import type { MemoryFiles } from '../support/memory-files.js';
 import { type LostState, statesAfterPowerLoss } from '../support/power-loss.js';
 import {
   applyFull,
