@@ -10,9 +10,15 @@ const NAME_LIMIT_BYTES = 255;
 
 /**
  * Nothing on the way from a root to a target may be a link, and no name may be longer than file systems allow.
+ * `isLeaving`: the file at this absolute path makes way before the target is reached.
  * @throws PatchError OUTSIDE_HOME, NOT_A_DIRECTORY, NAME_TOO_LONG
  */
-export function checkPath(files: Files, layout: Layout, path: RootedPath): void {
+export function checkPath(
+  files: Files,
+  layout: Layout,
+  path: RootedPath,
+  isLeaving: (file: string) => boolean = () => false,
+): void {
   const { root, path: inside } = splitRooted(path);
   let folder: string = layout[root];
   const parts = inside.split('/');
@@ -32,6 +38,7 @@ export function checkPath(files: Files, layout: Layout, path: RootedPath): void 
       throw new PatchError('OUTSIDE_HOME', `${folder} is a link, on the way to ${display(layout, path)}`, {
         path: folder,
       });
+    if (stat.kind === 'file' && isLeaving(folder)) return;
     if (stat.kind !== 'directory')
       throw new PatchError('NOT_A_DIRECTORY', `${folder} is not a directory`, { path: folder });
   }

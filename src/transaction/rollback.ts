@@ -42,7 +42,7 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
     }
   }
   try {
-    for (const folder of folders) if (files.stat(folder) !== undefined) files.flushDirectory(folder);
+    for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);
     if (failures.length === 0 && operations.length > 0) verifyRestored(context, undoable);
   } catch (error) {
     failures.push(rollbackError(context, undefined, error));

@@ -135,9 +135,14 @@ class Transaction {
     const paths = this.#operations.map((operation) => operation.path);
     // Actions say only later which paths they change; in the home's own folder there is always a place to stage.
     if (this.#request.actions !== undefined) paths.push(rooted('home', 'prepatch.yaml'));
+    const leaving = new Set(
+      this.#operations
+        .filter((operation) => operation.kind === 'delete')
+        .map((operation) => absolute(layout, operation.path)),
+    );
     for (const operation of this.#operations) {
       const targets = operation.kind === 'move' ? [operation.path, operation.target] : [operation.path];
-      for (const path of targets) checkPath(this.#context.files, this.#context.layout, path);
+      for (const path of targets) checkPath(files, layout, path, (file) => leaving.has(file));
     }
     const { folders, places } = placeWork(files, layout, this.#request.transaction, paths);
     this.#folders = folders;
@@ -177,7 +182,6 @@ class Transaction {
       if (this.#operations.some((operation) => dirname(absolute(layout, operation.path)) === layout.store))
         ensureFolder(files, layout.store);
       await this.#stage();
-      for (const folder of this.#folders) files.flushDirectory(folder.path);
     } catch (error) {
       const failure = toPatchError(error, 'staging below', layout.state, 'DEPLOY_FAILED');
       await this.#sweep(failure);
@@ -365,7 +369,8 @@ class Transaction {
         .map((operation) => absolute(layout, operation.path)),
     );
     await bulk.flushDirectories(
-      [...folders].filter((folder) => !removed.has(folder) || this.#context.files.stat(folder) !== undefined),
+      // Where a folder was, there may be nothing, or a file.
+      [...folders].filter((folder) => !removed.has(folder) || this.#context.files.stat(folder)?.kind === 'directory'),
     );
   }
 
@@ -482,8 +487,10 @@ class Transaction {
       const stat = stats[n];
       if (stat !== undefined) this.#request.onVerified?.(absolute(layout, operation.path), stat, found.md5);
     }
+    const folders = new Set(this.#operations.filter(({ kind }) => kind === 'make-directory').map(({ path }) => path));
     for (const operation of this.#operations) {
-      if (operation.kind === 'delete' && files.stat(absolute(layout, operation.path)) !== undefined) {
+      if (operation.kind !== 'delete' || folders.has(operation.path)) continue;
+      if (files.stat(absolute(layout, operation.path)) !== undefined) {
         throw new PatchError(
           'VERIFY_FAILED',
           `${display(layout, operation.path)} is there again after it was removed`,
