@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { ROOT } from './build-stamp.mjs';
 
 const T = 'src/transaction/';
-const POWER = ['test/transaction/power-loss.test.ts'];
+const POWER = ['test/transaction/power-loss.test.ts', 'test/transaction/power-loss-in-recovery.test.ts'];
 const CRASH = ['test/transaction/crash.test.ts', 'test/transaction/nested-crash.test.ts'];
 const MEDDLING = ['test/transaction/meddling.test.ts', 'test/state/tampering.test.ts'];
 const REAL = ['test/system/real-files.test.ts'];
@@ -75,13 +75,6 @@ const MUTATIONS = [
     POWER,
   ],
   [
-    'flush: staged files',
-    `${T}transaction.ts`,
-    '      await this.#stage();\n      for (const folder of this.#folders) files.flushDirectory(folder.path);',
-    '      await this.#stage();',
-    POWER,
-  ],
-  [
     'flush: folders after deployment',
     'src/system/bulk.ts',
     '    for (const path of paths) this.#files.flushDirectory(path);',
@@ -108,13 +101,6 @@ const MUTATIONS = [
     `${T}clean-up.ts`,
     '    files.rename(partial, target);\n    files.flushDirectory(layout.store);',
     '    files.rename(partial, target);',
-    POWER,
-  ],
-  [
-    'flush: emptied work folder',
-    `${T}clean-up.ts`,
-    '    files.flushDirectory(folder);\n    files.removeDirectory(folder);',
-    '    files.removeDirectory(folder);',
     POWER,
   ],
   [

@@ -144,7 +144,6 @@ function removeWork(context: TransactionContext, folder: string): void {
   const top = dirname(folder);
   if (files.stat(folder) !== undefined) {
     for (const name of files.list(folder)) files.unlink(join(folder, name));
-    files.flushDirectory(folder);
     files.removeDirectory(folder);
     files.flushDirectory(top);
   }
