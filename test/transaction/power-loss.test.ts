@@ -17,6 +17,8 @@ import {
   applyFull,
   drift,
   HOME,
+  makeFolder,
+  put,
   linkless,
   mounted,
   mountedRevert,
@@ -30,6 +32,7 @@ import {
 } from '../support/small-homes.js';
 
 const FULL = process.env.CRASH_FULL === '1';
+const LONG = { timeout: 1_800_000 };
 const SEED = Number(process.env.CRASH_SEED ?? 1);
 
 interface Sides {
@@ -50,6 +53,8 @@ async function recoverFrom(home: SmallHome, state: LostState, files: MemoryFiles
     problems.push(`mixed: ${differences(sides.before, recovered).join('; ')}`);
   if (state.ended && !isAfter) problems.push('the run had ended and the home is not after');
   problems.push(...findLost(files, sides.precious));
+  if (state.ended && recovery.result.action !== 'nothing')
+    problems.push(`the run had ended, and recovery found something: ${recovery.result.action}`);
   const left = leftovers(files, STATE);
   if (left.length > 0) problems.push(`left over: ${left.join(', ')}`);
   const next = await startHome(files, HOME, home.config, home.policy);
@@ -108,3 +113,19 @@ for (const [make, most] of [
     });
   }
 }
+
+test('a file of somebody else in the folder of the work is no trouble', LONG, async () => {
+  const home = await upgrade();
+  makeFolder(home.files, `${STATE}/work`);
+  put(home.files, `${STATE}/work/README`, 'not ours');
+  const files = home.files.clone();
+  files.startRecording();
+  await startHome(files, HOME, home.config, home.policy);
+  for (const state of statesAfterPowerLoss(files.recording(), { random: 2, seed: SEED, window: 40 })) {
+    const lost = files.withDisk(state.disk);
+    endProcess(lost, `${STATE}/locks`);
+    const recovery = await recoverHome(lost, HOME, home.config);
+    expect(recovery.kind, `${state.name}: ${state.lost.slice(-5).join(', ')}`).toBe('ended');
+    expect(lost.list(`${STATE}/work`)).toEqual(['README']);
+  }
+});
