@@ -3,7 +3,7 @@
 
 import { nearest } from '../config.js';
 import { rooted } from '../home/layout.js';
-import { type Position, positionAt, type Token, tokenize } from './condition-lexer.js';
+import { type Position, positionAt, type Token, tokenize } from './condition-tokens.js';
 import { isVersion, parseVersionRange, RANGE_EXPECTED } from './version.js';
 
 /** The longest condition, in UTF-16 units. */

@@ -30,7 +30,7 @@ import type {
   PackReference,
   RunAction,
 } from './pack-manifest.js';
-import { interpolate, mapActionTexts, valueNamesIn } from './pack-manifest-interpolate.js';
+import { interpolate, mapActionTexts, valueNamesIn } from './interpolate-action.js';
 import { HOME_PATH_EXPECTED, homePath, PACK_PATH_EXPECTED, type PackPath, packPath } from './pack-manifest-path.js';
 import {
   FAULT_LIMIT,

@@ -2,7 +2,7 @@
 // Bounded in size and depth before anything recursive looks at it.
 
 import { type Node, type ParseError, parseTree, printParseErrorCode, createScanner } from 'jsonc-parser';
-import { type Position, positionAt } from './condition-lexer.js';
+import { type Position, positionAt } from './condition-tokens.js';
 
 export const MANIFEST_LIMIT_BYTES = 1024 * 1024;
 /** How deep objects and lists may be nested. */

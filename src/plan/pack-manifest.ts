@@ -287,7 +287,7 @@ export async function parsePackManifest(text: string, sourceName: string): Promi
   const { readStrictJson } = await import('./pack-manifest-text.js');
   const read = readStrictJson(text);
   if (read.kind === 'invalid') return { kind: 'invalid', errors: toErrors(read.faults, sourceName) };
-  const { findShapeFaults } = await import('./pack-manifest-shape.js');
+  const { findShapeFaults } = await import('./find-shape-faults.js');
   const shapeFaults = findShapeFaults(read);
   if (shapeFaults.length > 0) return { kind: 'invalid', errors: toErrors(shapeFaults, sourceName) };
   const { buildPackManifest } = await import('./pack-manifest-build.js');

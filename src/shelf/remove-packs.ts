@@ -7,7 +7,7 @@ import { PatchError } from '../error.js';
 import { display } from '../home/layout.js';
 import type { PackKind } from '../home/pack.js';
 import type { Problem } from '../problem.js';
-import { toPatchError } from '../transaction/failure.js';
+import { toPatchError } from '../transaction/to-patch-error.js';
 import { Lock } from '../transaction/lock.js';
 import { ensureFolder } from '../transaction/transaction.js';
 import { dropFolder, findPacks, type FoundPack } from './find-pack.js';

@@ -6,10 +6,10 @@ import { errnoOf, PatchError } from '../error.js';
 import { sameIdentity } from '../home/inventory.js';
 import { type TreeEntry, walkTree } from '../home/tree.js';
 import type { Bulk } from '../system/bulk.js';
-import { randomName } from '../system/clock.js';
+import { randomName } from '../system/transaction-id.js';
 import type { Files, FileStat } from '../system/files.js';
 import { isRunning } from '../system/is-main-program.js';
-import { toPatchError } from '../transaction/failure.js';
+import { toPatchError } from '../transaction/to-patch-error.js';
 
 export interface CopyDoors {
   readonly files: Files;

@@ -9,7 +9,7 @@ import type { FileEntry, Md5 } from '../home/entry.js';
 import { absolute, type Layout } from '../home/layout.js';
 import type { Operation, WriteOperation } from '../plan/operation.js';
 import type { Bulk } from '../system/bulk.js';
-import { randomName } from '../system/clock.js';
+import { randomName } from '../system/transaction-id.js';
 import type { Files, FileStat } from '../system/files.js';
 import { isRunning } from '../system/is-main-program.js';
 import { ensureFolder, removeIfEmpty } from './transaction.js';

@@ -6,8 +6,8 @@ import { errnoOf, PatchError } from '../error.js';
 import type { Layout } from '../home/layout.js';
 import type { Files } from '../system/files.js';
 import { isAlive, ownIdentity, type ProcessIdentity } from '../system/process-identity.js';
-import { randomName, sleep } from '../system/clock.js';
-import { toPatchError } from './failure.js';
+import { randomName, sleep } from '../system/transaction-id.js';
+import { toPatchError } from './to-patch-error.js';
 import { ensureFolder } from './transaction.js';
 
 /** A lock of another host or container counts as dead when it was not touched for so long; its owner touches it every 2 s. */

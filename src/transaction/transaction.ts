@@ -16,7 +16,7 @@ import type { ActionDoors, ActionRun } from './actions/run-actions.js';
 import { AheadStock, sweepAhead } from './ahead.js';
 import { checkPath } from './check-path.js';
 import { cleanUp } from './clean-up.js';
-import { toPatchError } from './failure.js';
+import { toPatchError } from './to-patch-error.js';
 import {
   type ActionRecord,
   type BeginRecord,

@@ -5,7 +5,7 @@ import type { PatchError } from '../../src/error.js';
 import type { PatchEvent } from '../../src/event.js';
 import { Patcher, type RunResult } from '../../src/patcher.js';
 import type { Recovery } from '../../src/transaction/recover.js';
-import { toRunError } from '../../src/transaction/failure.js';
+import { toRunError } from '../../src/transaction/to-patch-error.js';
 import { SerialBulk } from '../../src/system/bulk.js';
 import type { Files } from '../../src/system/files.js';
 import { SimulatedCrash } from './faulty-files.js';

@@ -46,7 +46,7 @@ test('the exit code is 4, the message names the path and the backups, and the ba
   const home = await upgrade();
   const { files, message, exitCode } = await failRollback(home);
   expect(exitCode).toBe(4);
-  expect(message).toMatch(/plugins\/.*could not be put back \(EIO\); every backup is kept in .*\.prepatch\/work/);
+  expect(message).toMatch(/plugins\/.*could not be put back \(EIO\); every backup is kept in .*\.prepatch.work$/m);
   const [transaction] = files.list(`${STATE}/work`);
   expect(files.list(`${STATE}/work/${transaction}`).filter((name) => name.endsWith('.old')).length).toBeGreaterThan(0);
   expect(differences(readTree(home.files, HOME), readTree(files, HOME)).length).toBeGreaterThan(0);

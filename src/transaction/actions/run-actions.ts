@@ -15,7 +15,7 @@ import type {
 import { evaluateCondition, type Scalar } from '../../plan/condition-evaluate.js';
 import type { Operation } from '../../plan/operation.js';
 import type { Action, Command, ForEachAction, ListAction } from '../../plan/pack-manifest.js';
-import { interpolate, interpolateAction } from '../../plan/pack-manifest-interpolate.js';
+import { interpolate, interpolateAction } from '../../plan/interpolate-action.js';
 import type { ActionRecord, WorkFolder } from '../journal.js';
 import type { TransactionContext } from '../transaction.js';
 import { HomeFacts } from './home-facts.js';

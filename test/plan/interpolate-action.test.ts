@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Action, FileAction } from '../../src/plan/pack-manifest.js';
 import { parsePackManifest } from '../../src/plan/pack-manifest.js';
 import { resolveFileAction } from '../../src/plan/pack-manifest-file-action.js';
-import { interpolate, interpolateAction, valueNamesIn } from '../../src/plan/pack-manifest-interpolate.js';
+import { interpolate, interpolateAction, valueNamesIn } from '../../src/plan/interpolate-action.js';
 
 const VALUES = new Map<string, string | number | boolean>([
   ['port', 9443],
