@@ -17,6 +17,7 @@ import type { ListedPack } from './home/pack-source.js';
 import { comparePackNames, type PackRules } from './home/packs.js';
 import type { ManifestRules } from './home/select-packs.js';
 import { findUnsettled, unsettledProblem } from './home/settle.js';
+import { sweepZips } from './home/zip-cache.js';
 import {
   APPLYING,
   appliedLines,
@@ -449,7 +450,8 @@ export class Patcher {
       try {
         await this.#execute(run.plan, reason, lock, run.look.inventory);
         this.#saveCache(run.look.inventory);
-        if (run.failure !== undefined) this.#logKept(run.failure);
+        if (run.failure === undefined) this.#sweepZips(run.look.observation);
+        else this.#logKept(run.failure);
         return this.#result(run.failure === undefined ? 'changed' : 'kept', run, this.#transaction ?? null, recovered);
       } catch (error) {
         const failure = toPatchError(error, 'working on', this.#layout.home, 'DEPLOY_FAILED');
@@ -778,6 +780,16 @@ export class Patcher {
         `${path}/`.startsWith(`${absolute(this.#layout, folder)}/`),
       ),
     );
+  }
+
+  /** What the zips were unpacked to that are not there any more. */
+  #sweepZips(observation: Observation): void {
+    try {
+      sweepZips(this.#doors.files, this.#layout, new Set(observation.zipsInUse));
+    } catch (error) {
+      // The next start that changes something sweeps it.
+      if (errnoOf(error) === undefined) throw error;
+    }
   }
 
   #saveCache(inventory: Inventory): void {
