@@ -1058,7 +1058,7 @@ function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
       const source = folder?.files.find((one) => one.target === file.target && one.entry.md5 === file.md5);
       return {
         fileName: file.fileName,
-        source: source?.source ?? file.source,
+        source: source?.source ?? file.source ?? (file.operation === true ? findContent(folder, file.md5) : undefined),
         ...(file.operation === true ? { operation: true as const } : {}),
         ...(file.setsMode === true ? { setsMode: true as const } : {}),
         target: file.target,
@@ -1075,6 +1075,11 @@ function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
     ...(recorded.manifest === undefined ? {} : { recorded: recorded.manifest }),
     ...(recorded.actions === undefined ? {} : { actions: recorded.actions }),
   };
+}
+
+/** Where a pack has content that one of its operations has put somewhere. */
+function findContent(pack: Pack | undefined, md5: Md5): RootedPath | undefined {
+  return [...(pack?.content?.values() ?? [])].find(({ entry }) => entry.kind === 'file' && entry.md5 === md5)?.source;
 }
 
 /** Of packs that are left for the next start, those that are applied stay as they are on record. */

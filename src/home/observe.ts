@@ -130,7 +130,7 @@ export async function observe(
   };
 }
 
-/** What was unpacked beside patches that have been taken away. */
+/** What was unpacked beside patches that have been taken away. Kept under names that begin as no pack's does. */
 function findLeftovers(ledger: Ledger | undefined, listing: PackListing): Observation['leftovers'] {
   const there = new Set(listing.patches.map((pack) => pack.name));
   const freeName = (name: string) => {
@@ -144,7 +144,7 @@ function findLeftovers(ledger: Ledger | undefined, listing: PackListing): Observ
     return [
       ...(listing.manifests.has(file) ? [{ path: rooted('patches', file), keptAs: freeName(file) }] : []),
       ...(listing.payloads.has(name)
-        ? [{ path: rooted('patches', `${PAYLOAD_FOLDER}/${name}`), keptAs: freeName(`${name}.payload`) }]
+        ? [{ path: rooted('patches', `${PAYLOAD_FOLDER}/${name}`), keptAs: freeName(`payload-of-${name}`) }]
         : []),
     ];
   });

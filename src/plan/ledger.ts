@@ -16,7 +16,7 @@ export interface LedgerFile {
   readonly md5: Md5;
   readonly sizeBytes: number;
   readonly mode: number;
-  /** Brought by an operation of the manifest; `source` is where its content was. */
+  /** Brought by an operation of the manifest; `source` is where its content is, where that is not the pack. */
   readonly operation?: true;
   readonly source?: RootedPath;
   readonly setsMode?: true;

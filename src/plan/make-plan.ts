@@ -887,7 +887,7 @@ export function toLedgerPack(pack: Pack): LedgerPack {
       mode: file.entry.mode,
       ...(file.bundle === undefined ? {} : { bundle: file.bundle }),
       ...(file.operation === true ? { operation: true } : {}),
-      ...(file.operation === true && file.source !== undefined ? { source: file.source } : {}),
+      ...(file.operation === true && file.source?.startsWith('state:store/') === true ? { source: file.source } : {}),
       ...(file.setsMode === true ? { setsMode: true } : {}),
     })),
     directories: pack.directories.map((folder) => ({ target: folder.target, mode: folder.entry.mode })),

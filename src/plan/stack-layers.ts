@@ -369,7 +369,8 @@ class Stacker implements Stack {
       else if (after.kind === 'directory') directories.push({ target, mode: after.mode });
       else {
         const { md5, sizeBytes, mode } = after;
-        const source = origin?.kind === 'pack' ? origin.path : this.#ground.storePath(after);
+        // What lies in the pack is found there by its digest, wherever the pack is then.
+        const source = origin?.kind === 'base' ? this.#ground.storePath(after) : undefined;
         files.push({
           fileName: this.#show(target),
           target,

@@ -221,8 +221,6 @@ describe('what it was unpacked to', () => {
     writeFileSync(file, 'z');
     utimesSync(file, new Date(0), new Date(0));
     rmSync(home.home.path('plugins/y.txt'));
-    const ran = await home.apply();
-    expect(messages(ran.problems)).toContain('was unpacked to has been changed');
     expect((await home.apply()).exitCode).toBe(0);
     expect(home.read('repository/components/plugins/y.txt')).toBe('y');
   });
@@ -265,7 +263,9 @@ describe('with a companion', () => {
       expect(existsSync(home.home.path('patches/.payload/patch0001'))).toBe(false);
       // Once more: what is kept of the first time is in nobody's way.
       await home.zip('patches/patch-4.4.0.zip', files);
-      expect((await home.apply()).apply).toEqual(['patch0001']);
+      const again = await home.apply();
+      expect(messages(again.problems)).toBe('');
+      expect(again).toMatchObject({ apply: ['patch0001'] });
       expect(readFileSync(home.home.path('patches/patch0001/x.jar')).equals(jar('new'))).toBe(true);
     },
   );
