@@ -10,7 +10,7 @@ import { display, type Layout } from './layout.js';
 import type { PackKind } from './pack.js';
 import { type ListedPack, packFolder } from './pack-source.js';
 import type { ManifestParser } from './read-manifest.js';
-import { type PackListing, type PackRules, readAbsorbed, type WalkedPack, walkPack } from './packs.js';
+import { type PackListing, type PackRules, type WalkedPack, walkPack } from './packs.js';
 
 /** What manifests need, and what is loaded only where there is one. */
 export interface ManifestRules {
@@ -64,7 +64,8 @@ export async function selectPacks(
   const refusals: Problem[] = [];
   for (;;) {
     const servicepack = candidates.at(-1);
-    const absorbs = absorbedBy(files, layout, servicepack);
+    // Its list is read once, with the pack: one that cannot be read is a problem of the pack, never an empty list.
+    const absorbs = servicepack === undefined ? [] : (await walk(servicepack)).absorbs;
     const patches = listing.patches.filter((pack) => !absorbs.includes(pack.name) && !isExcluded(pack));
     const walked: WalkedPack[] = [];
     for (const pack of servicepack === undefined ? patches : [servicepack, ...patches]) walked.push(await walk(pack));
@@ -98,17 +99,6 @@ export async function selectPacks(
     refused.push(top);
     refusals.push(...problems.filter((problem) => problem.pack === top.name));
     candidates.pop();
-  }
-}
-
-/** The patches that a service pack stands for; none where its list cannot be read, which is a problem of that pack. */
-function absorbedBy(files: Files, layout: Layout, servicepack: ListedPack | undefined): readonly string[] {
-  if (servicepack === undefined) return [];
-  if (servicepack.zip !== undefined && servicepack.zip.unpacked === undefined) return [];
-  try {
-    return readAbsorbed(files, layout, servicepack) ?? [];
-  } catch {
-    return [];
   }
 }
 
