@@ -63,8 +63,8 @@ const MUTATIONS = [
   [
     'flush: each new folder',
     `${T}transaction.ts`,
-    '  files.makeDirectory(path);\n  files.flushDirectory(dirname(path));',
-    '  files.makeDirectory(path);',
+    "    if (errnoOf(error) !== 'EEXIST' || files.stat(path)?.kind !== 'directory') throw error;\n  }\n  files.flushDirectory(dirname(path));",
+    "    if (errnoOf(error) !== 'EEXIST' || files.stat(path)?.kind !== 'directory') throw error;\n  }",
     POWER,
   ],
   [
@@ -84,11 +84,24 @@ const MUTATIONS = [
   [
     'flush: folders after an undoing',
     `${T}rollback.ts`,
-    '    for (const folder of folders) if (files.stat(folder) !== undefined) files.flushDirectory(folder);',
+    "    for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);",
     '',
     POWER,
   ],
-  ['flush: held folder in an undoing', `${T}rollback.ts`, '    files.flushDirectory(dirname(target));\n', '', POWER],
+  [
+    'flush: what is given back by an undoing',
+    `${T}rollback.ts`,
+    '    if (files.stat(dirname(source)) !== undefined) files.flushDirectory(dirname(source));\n',
+    '',
+    POWER,
+  ],
+  [
+    'flush: held folder in an undoing',
+    `${T}rollback.ts`,
+    '    files.flushDirectory(dirname(target));\n    folders.delete',
+    '    folders.delete',
+    POWER,
+  ],
   [
     'flush: originals in the store',
     `${T}clean-up.ts`,

@@ -12,7 +12,7 @@ const SEED = Number(process.env.CRASH_SEED ?? 1);
 const LONG = { timeout: 1_800_000 };
 
 for (const [make, stride] of [
-  [smallest, 2],
+  [smallest, 3],
   [upgrade, 16],
   [drift, 16],
   [companion, 12],
@@ -27,8 +27,9 @@ for (const [make, stride] of [
       const { home, before, after, precious } = facts;
       const bad: string[] = [];
       let tried = 0;
-      for (const at of everyPoint(facts.points, FULL ? 1 : stride, 3)) {
-        const files = home.files.clone({ strictRename: at % 2 === 0 });
+      const points = everyPoint(facts.points, FULL ? 1 : stride, 3);
+      for (const [at, strictRename] of points.flatMap((one) => [[one, false] as const, [one, true] as const])) {
+        const files = home.files.clone({ strictRename });
         const plan = { at, fault, forGood: false } as const;
         if (fault !== 'crash') files.startRecording();
         await startHome(new FaultyFiles(files, plan), HOME, home.config, home.policy);
