@@ -34,6 +34,24 @@ function parseFlag(value: unknown): boolean | undefined {
   return value === 'true' ? true : value === 'false' ? false : undefined;
 }
 
+/** A list, or its items with commas between them. */
+function parseHomePaths(value: unknown): readonly string[] | undefined {
+  const items: readonly unknown[] =
+    typeof value === 'string'
+      ? value.split(',').map((item) => item.trim())
+      : Array.isArray(value)
+        ? value
+        : [undefined];
+  const isPath = (item: unknown): item is string =>
+    typeof item === 'string' &&
+    /^\/[^\\\0]+$/.test(item) &&
+    !item
+      .slice(1)
+      .split('/')
+      .some((part) => ['', '.', '..'].includes(part));
+  return items.every(isPath) ? items : undefined;
+}
+
 function setting<T>(definition: Setting<T>): Setting<T> {
   return definition;
 }
@@ -113,6 +131,13 @@ export const SETTINGS = {
     parse: parseFlag,
     expects: 'true or false',
     help: 'whether packs may run commands',
+  }),
+  identityFiles: setting<readonly string[]>({
+    env: 'PREPATCH_IDENTITY_FILES',
+    default: [],
+    parse: parseHomePaths,
+    expects: 'paths of the home, such as /bin/version.txt, in order (in the environment separated by commas)',
+    help: 'the files that tell one release of the server from another, for packs that are for certain releases',
   }),
   repository: setting<string | undefined>({
     env: 'CARBON_REPOSITORY',

@@ -137,10 +137,9 @@ interface Look {
 }
 
 /** What is loaded only where a pack has a manifest. */
-const MANIFESTS: ManifestRules = {
+const MANIFESTS: Omit<ManifestRules, 'identityFiles'> = {
   parse: async (text, sourceName) => (await import('./plan/pack-manifest.js')).parsePackManifest(text, sourceName),
   choose: async (input) => (await import('./plan/eligibility.js')).chooseEligible(input),
-  identityFiles: [],
 };
 
 /** Beyond so many lines of one kind, a log says how many more there are. */
@@ -685,7 +684,7 @@ export class Patcher {
       deep,
       excluded: [...excluded, ...waiting],
       ledger,
-      manifests: MANIFESTS,
+      manifests: { ...MANIFESTS, identityFiles: this.#config.identityFiles },
       progress: (doneItems, totalItems, doneBytes, totalBytes) =>
         this.#emit({ kind: 'progress', phase: 'look', doneItems, totalItems, doneBytes, totalBytes }),
     });

@@ -87,6 +87,20 @@ describe('which packs apply (AppLife)', () => {
     expect(messages((await home.plan()).problems)).toContain(`the home is ${version}`);
   });
 
+  test('the identity of a release is that of its identity files, as they are without any pack', async () => {
+    const home = makeHome({ 'lib/a.txt': 'a', 'lib/b.txt': 'b' });
+    home.write('prepatch.yaml', 'identityFiles: [/lib/a.txt, /lib/b.txt]\n');
+    const identity = md5(md5('a') + md5('b'));
+    const update = [{ kind: 'update', path: '/lib/a.txt', source: 'files/a.txt' }];
+    home.patch('patch0001', { appliesTo: { identities: [identity] }, files: update }, { 'files/a.txt': 'changed' });
+    home.patch('patch0002', { appliesTo: { identities: [md5('another')] } }, { 'x.txt': 'x' });
+    const ran = await home.apply();
+    expect(ran.apply).toEqual(['patch0001']);
+    expect(messages(ran.problems)).toContain(`the home has ${identity}`);
+    expect(home.read('lib/a.txt')).toBe('changed');
+    expect((await home.apply()).outcome).toBe('nothing');
+  });
+
   test('requires, conflicts and supersedes', async () => {
     const home = makeHome();
     home.patch('patch0001', { requires: [{ id: 'nowhere' }] }, { 'a.txt': 'a' });
