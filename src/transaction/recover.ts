@@ -7,8 +7,8 @@ import type { Layout } from '../home/layout.js';
 import { cleanUp } from './clean-up.js';
 import { type Journal, readJournal } from './journal.js';
 import { decideRecovery, phaseOf, type RecoveryAction } from './recovery-table.js';
-import { compare, observeOperation, rollBack } from './rollback.js';
-import { afterOf, type TransactionContext } from './transaction.js';
+import { rollBack, seeOperation } from './rollback.js';
+import type { TransactionContext } from './transaction.js';
 import { workTops } from './work-folders.js';
 
 export interface Recovery {
@@ -77,7 +77,7 @@ function isUndoneInPart(context: TransactionContext, journal: Journal): boolean 
   const operations = journal.begin?.operations ?? [];
   return operations.some((operation) => {
     if (operation.kind !== 'write' && operation.kind !== 'delete') return false;
-    return compare(observeOperation(context, operation), operation.before, afterOf(operation)) === 'before';
+    return seeOperation(context, operations, operation) === 'before';
   });
 }
 

@@ -131,7 +131,7 @@ function undoFile(
 ): void {
   const { files, layout } = context;
   const target = absolute(layout, operation.path);
-  const action = decideUndo(compare(observeOperation(context, operation), operation.before, afterOf(operation)));
+  const action = decideUndo(seeOperation(context, undoable.begin.operations, operation));
   if (action === 'leave') return;
   const backup = workPath(undoable, index, 'old');
   if (action === 'set-aside-and-restore' && isSameFile(files, target, backup)) {
@@ -223,7 +223,7 @@ function reportLeft(context: TransactionContext, operation: Operation): void {
 function verifyRestored(context: TransactionContext, undoable: Undoable): void {
   for (const [index, operation] of undoable.begin.operations.entries()) {
     if (operation.kind !== 'write' && operation.kind !== 'delete') continue;
-    if (sameContent(observeOperation(context, operation), operation.before)) continue;
+    if (seeOperation(context, undoable.begin.operations, operation) === 'before') continue;
     if (!isSameFile(context.files, absolute(context.layout, operation.path), workPath(undoable, index, 'old'))) {
       const shown = display(context.layout, operation.path);
       throw new PatchError('ROLLBACK_FAILED', `${shown} was restored and is not what it was before`, { path: shown });
@@ -231,15 +231,31 @@ function verifyRestored(context: TransactionContext, undoable: Undoable): void {
   }
 }
 
-export function observeOperation(
+/** How the path of an operation looks now. */
+export function seeOperation(
   context: TransactionContext,
+  operations: readonly Operation[],
   operation: WriteOperation | DeleteOperation,
-): ObservedEntry {
+): Seen {
+  const observed = observeOperation(context, operation);
+  const { before, path } = operation;
+  const after = afterOf(operation);
+  // A file that takes the place of a folder: the folder is what was there before.
+  const isFolderBack = observed.kind === 'directory' && operation.kind === 'write' && before.kind === 'absent';
+  if (isFolderBack && operations.some((other) => other.kind === 'remove-directory' && other.path === path))
+    return 'before';
+  // Where only the mode changes, the content tells nothing.
+  if (observed.kind === 'file' && before.kind === 'file' && after.kind === 'file' && sameContent(before, after))
+    if (sameContent(observed, before)) return observed.mode === before.mode ? 'before' : 'after';
+  return compare(observed, before, after);
+}
+
+function observeOperation(context: TransactionContext, operation: WriteOperation | DeleteOperation): ObservedEntry {
   const withSha256 = operation.before.kind === 'file' && operation.before.sha256 !== undefined;
   return observeEntry(context.files, absolute(context.layout, operation.path), withSha256);
 }
 
-export function compare(observed: ObservedEntry, before: Entry, after: Entry): Seen {
+function compare(observed: ObservedEntry, before: Entry, after: Entry): Seen {
   if (sameContent(observed, before)) return 'before';
   if (sameContent(observed, after)) return 'after';
   return observed.kind === ABSENT.kind ? 'absent' : 'foreign';
