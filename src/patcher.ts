@@ -920,7 +920,7 @@ export class Patcher {
       );
       const file = pack?.files.find((one) => display(this.#layout, one.target) === problem.path);
       if (pack !== undefined && file !== undefined)
-        this.#log('warn', notAppliedLine(file.target.slice('plugins:'.length), file.md5 as Md5, pack.name));
+        this.#log('warn', notAppliedLine(file.target.slice('plugins:'.length), file.md5, pack.name));
     }
     this.#log('warn', VERIFICATION_WARNINGS);
   }

@@ -109,11 +109,6 @@ export function bundlesInfoPath(layout: Layout, profile: string): string {
   return join(layout.components, profile, 'configuration', 'org.eclipse.equinox.simpleconfigurator', 'bundles.info');
 }
 
-/** The directory of a root. */
-export function rootDirectory(layout: Layout, root: Root): string {
-  return layout[root];
-}
-
 /**
  * Makes a rooted path from untrusted parts.
  * @throws PatchError OUTSIDE_HOME for an absolute path, an empty, `.` or `..` segment, a backslash or a NUL.

@@ -50,7 +50,7 @@ async function unpackFile(files: Files, zip: string, entry: ArchiveEntry, path: 
   ensureFolder(files, dirname(path));
   let pieces: Buffer[] = [];
   let waitingBytes = 0;
-  let isThere = false;
+  let isThere = false as boolean;
   const write = () => {
     const bytes = Buffer.concat(pieces, waitingBytes);
     if (isThere) files.append(path, bytes);

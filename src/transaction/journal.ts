@@ -177,7 +177,7 @@ function parseRecord(line: string): JournalRecord | undefined {
 function assemble(records: readonly JournalRecord[], path: string): Journal | undefined {
   const [stage, ...rest] = records;
   if (stage === undefined) return undefined;
-  if (stage.kind !== 'stage' || stage.format !== 1 || !isStage(stage))
+  if (stage.kind !== 'stage' || (stage.format as number) !== 1 || !isStage(stage))
     throw damaged(path, 'it does not begin with a record that this version knows');
   let begin: BeginRecord | undefined;
   let failed: Journal['failed'];

@@ -98,7 +98,11 @@ function undoOne(
 ): void {
   const { files, layout } = context;
   const target = absolute(layout, operation.path);
-  checkPath(files, layout, operation.path);
+  const { operations } = undoable.begin;
+  // A file that was to make way for a folder may be there still, or again.
+  checkPath(files, layout, operation.path, (file) =>
+    operations.some((other) => other.kind === 'delete' && absolute(layout, other.path) === file),
+  );
   switch (operation.kind) {
     case 'write':
     case 'delete':

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ownIdentity } from '../../src/system/process-identity.js';
@@ -274,8 +275,8 @@ describe('add', () => {
     for (let round = 0; round < 6; round++) {
       const started = startPrepatch(['add', '--home', home.root, folder]);
       const isMoving = () => drops().some((name) => name.includes('.prepatch-add'));
-      while (started.child.exitCode === null && !isMoving()) await new Promise((resolve) => setTimeout(resolve, 1));
-      await new Promise((resolve) => setTimeout(resolve, round * 4));
+      while (started.child.exitCode === null && !isMoving()) await sleep(1);
+      await sleep(round * 4);
       started.kill();
       await started.ended;
       const pack = home.path('patches', 'patch0001');
