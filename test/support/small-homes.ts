@@ -7,7 +7,7 @@ import { SerialBulk } from '../../src/system/bulk.js';
 import type { Files } from '../../src/system/files.js';
 import { MemoryFiles } from './memory-files.js';
 import { startHome } from './engine-run.js';
-import { bundleManifest, forgeJar } from './zip-forge.js';
+import { bundleManifest, forgeJar, forgeZip } from './zip-forge.js';
 
 export const HOME = '/srv/home';
 const COMPONENTS = `${HOME}/repository/components`;
@@ -212,6 +212,64 @@ export async function stagedAhead(): Promise<SmallHome> {
   return { name: 'staged ahead', files, config, policy: 'last-good' };
 }
 
+/** A pack whose manifest changes files all over the home: whole folders, modes, a file and a folder in each other's place. */
+function putManifestPatch(files: Files): void {
+  for (const path of ['conf/a.xml', 'conf/b.xml', 'webapps/old/x.txt', 'webapps/old/deep/y.txt', 'swap/z.txt'])
+    put(files, `${HOME}/${path}`, `original of ${path}`);
+  putPatch(files, 'patch0001', {
+    'p_1.0.0.jar': jar('p', '1.0.0', 'new'),
+    'files/a.xml': 'new',
+    'files/w/i.html': 'i',
+  });
+  const manifest = {
+    id: 'p',
+    version: '1.0.0',
+    files: [
+      { kind: 'update', path: '/conf/a.xml', source: 'files/a.xml', mode: '0600' },
+      { kind: 'delete', path: '/conf/b.xml' },
+      { kind: 'create', type: 'directory', path: '/data/w', source: 'files/w' },
+      { kind: 'rename', type: 'directory', path: '/webapps/old', to: '/webapps/new/place' },
+      { kind: 'delete', type: 'directory', path: '/swap' },
+      { kind: 'create', path: '/swap', source: 'files/a.xml' },
+    ],
+  };
+  put(files, `${PATCHES}/patch0001.json`, JSON.stringify(manifest));
+}
+
+export async function filesAnywhere(): Promise<SmallHome> {
+  const files = emptyHome();
+  putPlugins(files, 'p');
+  putManifestPatch(files);
+  return { name: 'files anywhere', files, config: configOf(), policy: 'last-good' };
+}
+
+export async function filesReverted(): Promise<SmallHome> {
+  const { files, config } = await filesAnywhere();
+  await settled(files, config);
+  removeTree(files, `${PATCHES}/patch0001`);
+  files.unlink(`${PATCHES}/patch0001.json`);
+  return { name: 'files reverted', files, config, policy: 'last-good' };
+}
+
+/** A zip that becomes a folder, since Carbon's own patcher comes after us. */
+export async function zipUnpacked(): Promise<SmallHome> {
+  const files = emptyHome();
+  putPlugins(files, 'p');
+  put(files, `${HOME}/conf/a.xml`, 'original');
+  const manifest = {
+    id: 'p',
+    version: '1.0.0',
+    files: [{ kind: 'update', path: '/conf/a.xml', source: 'conf/a.xml' }],
+  };
+  const entries = [
+    { name: 'W-0001/patch0001/p_1.0.0.jar', data: jar('p', '1.0.0', 'new') },
+    { name: 'W-0001/conf/a.xml', data: 'new' },
+    { name: 'W-0001/patch.json', data: JSON.stringify(manifest) },
+  ];
+  put(files, `${PATCHES}/patch-w.zip`, forgeZip({ entries }));
+  return { name: 'zip unpacked', files, config: configOf({ companion: 'carbon' }), policy: 'strict' };
+}
+
 export const SMALL_HOMES: readonly (() => Promise<SmallHome>)[] = [
   smallest,
   applyFull,
@@ -224,4 +282,7 @@ export const SMALL_HOMES: readonly (() => Promise<SmallHome>)[] = [
   mounted,
   mountedRevert,
   linkless,
+  filesAnywhere,
+  filesReverted,
+  zipUnpacked,
 ];
