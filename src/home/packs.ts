@@ -693,7 +693,7 @@ function checkDigests(layout: Layout, one: WalkedPack, content: ReadonlyMap<stri
   if (digests === undefined || digests.size === 0) return;
   const pack = one.listed.name;
   const shown = display(layout, one.listed.zip?.path ?? one.folder);
-  const refuse = (name: string, what: string): undefined => {
+  const refuse = (name: string, what: string) => {
     const path = `${shown}${one.listed.zip === undefined ? '/' : '!/'}${name}`;
     one.problems.push(
       errorProblem('PACK_REFUSED', `${path} ${what}`, {
@@ -819,7 +819,7 @@ function packFile(
   rules: PackRules,
 ): PackFile | undefined {
   const show = () => shownEntry({ layout, listed: one.listed }, entry);
-  const refuse = (message: string, hint: string): undefined => {
+  const refuse = (message: string, hint: string): PackFile | undefined => {
     one.problems.push(errorProblem('PACK_REFUSED', message, { pack: one.listed.name, path: show(), hint }));
     return undefined;
   };
