@@ -167,8 +167,7 @@ const MUTATIONS = [
     CRASH,
   ],
   ['record: commit', `${T}transaction.ts`, "      this.#append({ kind: 'commit' });", '', CRASH],
-  ['record: undoing has begun', `${T}rollback.ts`, "  tryAppend(context, { kind: 'rollback', cause });", '', CRASH],
-  ['record: undoing is done', `${T}rollback.ts`, "  tryAppend(context, { kind: 'rolled-back' });", '', CRASH],
+  ['record: undoing is done', `${T}rollback.ts`, "  tryAppend(context, { kind: 'rolled-back' });", '', FAILED],
   [
     'record: undoing has failed',
     `${T}rollback.ts`,

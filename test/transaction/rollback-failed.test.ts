@@ -188,3 +188,18 @@ test('a folder that was swapped for a link in the middle of an apply is not writ
 test('a rooted path of a journal never leaves its root', () => {
   expect(() => parseRooted('plugins:../../etc/passwd')).toThrow(PatchError);
 });
+
+test('what is changed after everything was undone, while cleaning up was interrupted, is left alone', async () => {
+  const home = await upgrade();
+  const crashed = await interrupted(home);
+  const counting = new FaultyFiles(crashed.clone());
+  await recoverHome(counting, HOME, home.config);
+  const at = counting.points.findIndex((point) => point.call === 'unlink' && point.path.includes('/work/')) + 1;
+  await recoverHome(new FaultyFiles(crashed, { at, fault: 'crash', forGood: false }), HOME, home.config);
+  endProcess(crashed, `${STATE}/locks`);
+  expect(differences(readTree(home.files, HOME), readTree(crashed, HOME))).toEqual([]);
+  put(crashed, `${PLUGINS}/b_1.0.0.jar`, 'changed by the operator meanwhile');
+  expect(await recoverHome(crashed, HOME, home.config)).toMatchObject({ result: { action: 'finish-rollback' } });
+  expect(crashed.read(`${PLUGINS}/b_1.0.0.jar`, 100).toString()).toBe('changed by the operator meanwhile');
+  expect(leftovers(crashed, STATE)).toEqual([]);
+});
