@@ -37,9 +37,6 @@ export type EditKind = 'xml' | 'properties' | 'ini' | 'json' | 'yaml';
 
 export const EDIT_KINDS = ['xml', 'properties', 'ini', 'json', 'yaml'] as const satisfies readonly EditKind[];
 
-/** An edit as a pack's author writes it; which of them fits is decided by the file's kind. */
-type Edit = XmlEdit | PropertiesEdit | IniEdit | JsonEdit | YamlEdit;
-
 /** The edits of each kind of file. */
 export interface EditsOfKind {
   readonly xml: XmlEdit;
