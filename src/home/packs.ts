@@ -640,11 +640,21 @@ export async function readPacks(
       problems: one.problems,
       ...(one.described === undefined
         ? {}
-        : { manifest: one.described.manifest, operations: one.described.operations, root: one.root, content }),
+        : {
+            manifest: one.described.manifest,
+            operations: one.described.operations,
+            root: one.root,
+            content: sortContent(content),
+          }),
       ...(one.listed.zip === undefined ? {} : { zip: one.listed.zip.path }),
       ...(unpacking === undefined ? {} : { unpacking }),
     };
   });
+}
+
+/** By name, so that a pack is the same whether its parts lie in one folder or in two. */
+function sortContent(content: ReadonlyMap<string, PackContent>): ReadonlyMap<string, PackContent> {
+  return new Map([...content].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function jarOf(result: Learned): JarReading | undefined {
