@@ -221,7 +221,7 @@ const MUTATIONS = [
     `${T}rollback.ts`,
     '    if (failures.length === 0 && operations.length > 0) verifyRestored(context, undoable);',
     '',
-    [...FAILED, ...MEDDLING],
+    MEDDLING,
   ],
   [
     'digest: original copied into the store',
@@ -240,16 +240,9 @@ const MUTATIONS = [
   // Checks again, and of others.
   ['check again before each operation', `${T}transaction.ts`, '      this.#recheck(index, operation);', '', MEDDLING],
   [
-    'size before the backup',
-    `${T}transaction.ts`,
-    "if (stat?.kind !== 'file' || stat.sizeBytes !== before.sizeBytes) throw",
-    "if (stat?.kind !== 'file') throw",
-    MEDDLING,
-  ],
-  [
     'links on the way, before an operation',
     `${T}transaction.ts`,
-    '      if (!same) throw this.#changedMeanwhile(operation.path);\n      checkPath(files, layout, operation.path);',
+    '      if (!same) throw this.#changedMeanwhile(operation.path);\n      checkPath(this.#context.files, this.#context.layout, operation.path);',
     '      if (!same) throw this.#changedMeanwhile(operation.path);',
     MEDDLING,
   ],
@@ -287,7 +280,7 @@ const MUTATIONS = [
     `${T}recover.ts`,
     '  if (full !== undefined) {',
     '  if (full !== undefined && false) {',
-    MEDDLING,
+    ['test/errors.test.ts'],
   ],
   [
     'journal names only our work folders',

@@ -2,6 +2,7 @@
 // them deleted. A start then either says what to run, or does what it would have done; never anything in between.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readHistory } from '../../src/state/history.js';
+import { formatRecord, formatUndoing } from '../../src/transaction/journal.js';
 import { parseLedger } from '../../src/state/ledger-file.js';
 import { makeLayout } from '../../src/home/layout.js';
 import { PatchError } from '../../src/error.js';
@@ -367,3 +368,25 @@ class MeddledFiles extends FaultyFiles {
     };
   }
 }
+
+test('a journal that names a folder that is not ours is not believed', async () => {
+  const home = await smallest();
+  const files = home.files.clone();
+  put(files, '/srv/precious/letters.txt', 'keep me');
+  for (const path of ['/srv/precious', `${PLUGINS}`, `${STATE}/store`]) {
+    const stage = {
+      kind: 'stage',
+      format: 1,
+      transaction: 't',
+      reason: 'r',
+      startedMs: 1,
+      folders: [{ path, device: 1 }],
+    } as const;
+    put(files, `${STATE}/journal`, formatRecord(stage) + formatUndoing({ kind: 'rolled-back' }));
+    expect(await recoverHome(files, HOME, home.config)).toMatchObject({
+      kind: 'refused',
+      error: { code: 'JOURNAL_DAMAGED' },
+    });
+  }
+  expect(files.list('/srv/precious')).toEqual(['letters.txt']);
+});

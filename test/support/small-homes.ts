@@ -194,6 +194,14 @@ export async function mountedRevert(): Promise<SmallHome> {
   return { name: 'mounted revert', files, config, policy: 'last-good' };
 }
 
+/** A covered plugin on that file system was edited by hand: what it held has to go over the border to be kept aside. */
+export async function mountedDrift(): Promise<SmallHome> {
+  const { files, config } = await mounted();
+  await settled(files, config);
+  put(files, `${PLUGINS}/a_1.0.0.jar`, jar('a', '1.0.0', 'by hand'));
+  return { name: 'mounted drift', files, config, policy: 'last-good', recordIsAfter: true };
+}
+
 /** A file system without second names: backups are copies. */
 export async function linkless(): Promise<SmallHome> {
   const files = emptyHome({ links: false });
@@ -281,6 +289,7 @@ export const SMALL_HOMES: readonly (() => Promise<SmallHome>)[] = [
   companion,
   mounted,
   mountedRevert,
+  mountedDrift,
   linkless,
   filesAnywhere,
   filesReverted,

@@ -16,6 +16,7 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Layout, makeLayout } from '../../src/home/layout.js';
 import { isAlive, ownIdentity, type ProcessIdentity } from '../../src/system/process-identity.js';
+import type { Files } from '../../src/system/files.js';
 import { RealFiles } from '../../src/system/real-files.js';
 import { findOwner, Lock } from '../../src/transaction/lock.js';
 import { MemoryFiles } from '../support/memory-files.js';
@@ -240,6 +241,30 @@ test('a lock that was taken away is noticed before the commit', async () => {
   for (const name of readdirSync(layout.locks)) rmSync(join(layout.locks, name));
   expect(() => lock.check()).toThrow(expect.objectContaining({ code: 'LOCKED' }));
   lock.release();
+});
+
+test('of two who look at the same moment one yields', async () => {
+  const memory = new MemoryFiles();
+  memory.makeDirectory('/home');
+  const layout = makeLayout('/home', 'carbon-4.2', { components: '/home' });
+  let second: Promise<Lock> | undefined;
+  const door = new Proxy(memory as Files, {
+    get(target, key) {
+      const method: unknown = Reflect.get(target, key, target);
+      if (typeof method !== 'function') return method;
+      return (...args: unknown[]) => {
+        const result: unknown = Reflect.apply(method, target, args);
+        // The first has looked and not yet taken it: the second comes, looks, and goes as far as it can.
+        if (key === 'list' && second === undefined) second = Lock.take(memory, layout, 0);
+        return result;
+      };
+    },
+  });
+  const first = await Lock.take(door, layout, 0);
+  expect(second).toBeDefined();
+  await expect(second).rejects.toMatchObject({ code: 'LOCKED' });
+  first.check();
+  first.release();
 });
 
 test('a name that is no lock is left alone and stops nobody', async () => {

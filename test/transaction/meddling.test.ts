@@ -1,14 +1,14 @@
 // Others who change the home, and disks that lie, while a transaction runs: each check of the engine, with what only it can see.
 import { expect, test } from 'vitest';
 import type { Files } from '../../src/system/files.js';
-import { differences, leftovers, readTree, startHome } from '../support/engine-run.js';
+import { differences, leftovers, readTree, recoverHome, startHome } from '../support/engine-run.js';
 import type { MemoryFiles } from '../support/memory-files.js';
 import {
   applyFull,
   HOME,
   jar,
   linkless,
-  PATCHES,
+  mounted,
   PLUGINS,
   put,
   revertFull,
@@ -189,12 +189,45 @@ test('too little space is said before anything is touched', async () => {
   expectBefore(home, files);
 });
 
-test('an original that is damaged on its way into the store is not kept as one', async () => {
-  const home = await smallest();
-  const { files } = await meddle(home, () => undefined);
+test('an original that is damaged on its way into the store is not kept as one, and copied again', async () => {
+  const home = await mounted();
+  let copies = 0;
+  const { files, exitCode } = await meddle(home, (disk, call, [, target]) => {
+    if (call !== 'copyNew' || target?.includes('/store/') !== true) return;
+    copies += 1;
+    disk.scribble(target, disk.read(target, 1e6).fill(1, 5, 6));
+  });
+  expect({ copies, exitCode }).toEqual({ copies: 1, exitCode: 0 });
+  expect(await recoverHome(files, HOME, home.config)).toMatchObject({ kind: 'ended', result: { action: 'complete' } });
   const [name = ''] = files.list(`${STATE}/store`);
   expect(files.digest(`${STATE}/store/${name}`, true).sha256).toBe(name);
-  expect(files.list(PATCHES)).toEqual(['patch0001']);
+  expect(leftovers(files, STATE)).toEqual([]);
+});
+
+test('a backup that is damaged while it is put back is not called restored', async () => {
+  const home = await smallest();
+  let commits = 0;
+  const { exitCode, code } = await meddle(home, (disk, call, [first, target]) => {
+    if (call === 'append' && target?.includes('"commit"') === true) commits += 1;
+    if (call === 'rename' && target?.endsWith('prePatched.txt') === true) put(disk, target, 'no list of ours');
+    if (call === 'rename' && first?.endsWith('.old') === true && target === TARGET)
+      disk.scribble(TARGET, Buffer.from('bad'));
+  });
+  expect(commits).toBe(0);
+  expect({ exitCode, code }).toEqual({ exitCode: 4, code: 'ROLLBACK_FAILED' });
+});
+
+test('a plugin that changes while it is looked at is looked at again: what it has become is the original', async () => {
+  const home = await smallest();
+  let done = false;
+  const { files, exitCode } = await meddle(home, (disk, call, [path]) => {
+    if (call !== 'digest' || path !== TARGET || done) return;
+    done = true;
+    disk.scribble(TARGET, disk.read(TARGET, 1e6).fill(1, 5, 6));
+  });
+  expect(exitCode).toBe(0);
+  const [name = ''] = files.list(`${STATE}/store`);
+  expect(files.read(`${STATE}/store/${name}`, 1e6).equals(home.files.read(TARGET, 1e6).fill(1, 5, 6))).toBe(true);
 });
 
 test('what cannot be cleaned up after the commit is left to the next start, and said', async () => {

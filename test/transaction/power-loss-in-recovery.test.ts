@@ -27,7 +27,7 @@ for (const [make, stride] of [
       const { home, before, after, precious } = facts;
       const bad: string[] = [];
       let tried = 0;
-      const points = everyPoint(facts.points, FULL ? 1 : stride, 3);
+      const points = everyPoint(facts.points, FULL || (make === smallest && fault === 'crash') ? 1 : stride, 3);
       for (const [at, strictRename] of points.flatMap((one) => [[one, false] as const, [one, true] as const])) {
         const files = home.files.clone({ strictRename });
         const plan = { at, fault, forGood: false } as const;

@@ -21,6 +21,7 @@ import {
   put,
   linkless,
   mounted,
+  mountedDrift,
   mountedRevert,
   revertFull,
   type SmallHome,
@@ -102,6 +103,7 @@ for (const [make, most] of [
   [companion, 300],
   [mounted, 300],
   [mountedRevert, 300],
+  [mountedDrift, 300],
   [linkless, 300],
 ] as const) {
   for (const strictRename of [false, true]) {
