@@ -373,7 +373,7 @@ test('a journal that names a folder that is not ours is not believed', async () 
   const home = await smallest();
   const files = home.files.clone();
   put(files, '/srv/precious/letters.txt', 'keep me');
-  for (const path of ['/srv/precious', `${PLUGINS}`, `${STATE}/store`]) {
+  for (const path of ['/srv/precious', PLUGINS, `${STATE}/store`]) {
     const stage = {
       kind: 'stage',
       format: 1,

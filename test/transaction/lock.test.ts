@@ -248,7 +248,7 @@ test('of two who look at the same moment one yields', async () => {
   memory.makeDirectory('/home');
   const layout = makeLayout('/home', 'carbon-4.2', { components: '/home' });
   let second: Promise<Lock> | undefined;
-  const door = new Proxy(memory as Files, {
+  const door = new Proxy(memory, {
     get(target, key) {
       const method: unknown = Reflect.get(target, key, target);
       if (typeof method !== 'function') return method;
