@@ -16,7 +16,6 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Layout, makeLayout } from '../../src/home/layout.js';
 import { isAlive, ownIdentity, type ProcessIdentity } from '../../src/system/process-identity.js';
-import type { Files } from '../../src/system/files.js';
 import { RealFiles } from '../../src/system/real-files.js';
 import { findOwner, Lock } from '../../src/transaction/lock.js';
 import { MemoryFiles } from '../support/memory-files.js';
