@@ -155,6 +155,8 @@ export class Patcher {
   readonly #layout: Layout;
   readonly #rules: PackRules;
   #transaction: string | undefined;
+  /** What this run has spent on looking and planning since its last transaction, for the history. */
+  #lookMs = 0;
 
   /** @throws PatchError NO_HOME, NOT_A_DIRECTORY */
   constructor(home: string, config: Config, doors: PatcherDoors) {
@@ -585,6 +587,8 @@ export class Patcher {
       this.#log('info', CHANGES_DETECTED);
       this.#log('info', APPLYING);
     }
+    const lookMs = this.#lookMs;
+    this.#lookMs = 0;
     const context = this.#context((event) => {
       if (event.kind !== 'phase' || event.phase !== 'verify' || quiet) return;
       for (const line of appliedLines(plan)) this.#log('info', line);
@@ -602,6 +606,7 @@ export class Patcher {
           update: plan.update,
           paths: plan.changes.map((change) => ({ action: change.action, path: change.path })),
         },
+        lookMs,
         knownMd5: (path, stat) => inventory.cache.lookup(path, stat)?.md5,
         onVerified: (path, stat, md5) => verified.set(path, { stat, md5 }),
         beforeCommit: () => lock.check(),
@@ -668,6 +673,15 @@ export class Patcher {
   // --- looking
 
   async #look(excluded: readonly Exclusion[], deep: boolean, record: 'with' | 'without' = 'with'): Promise<Look> {
+    const sinceMs = performance.now();
+    try {
+      return await this.#lookOnce(excluded, deep, record);
+    } finally {
+      this.#lookMs += performance.now() - sinceMs;
+    }
+  }
+
+  async #lookOnce(excluded: readonly Exclusion[], deep: boolean, record: 'with' | 'without'): Promise<Look> {
     const { files, bulk } = this.#doors;
     const ledger = record === 'with' ? this.#readLedger() : undefined;
     const inventory = new Inventory(files, bulk, DigestCache.load(files, this.#layout.cache));
@@ -764,7 +778,10 @@ export class Patcher {
   #plan(observation: Observation, drift: Config['drift'] = this.#config.drift): Plan {
     const { allowCommands, allowModules } = this.#config;
     const actions = { allowCommands, allowModules };
-    return makePlan(observation, { drift, transaction: this.#newTransaction(), rebase: false, actions });
+    const sinceMs = performance.now();
+    const plan = makePlan(observation, { drift, transaction: this.#newTransaction(), rebase: false, actions });
+    this.#lookMs += performance.now() - sinceMs;
+    return plan;
   }
 
   #newTransaction(): string {

@@ -90,7 +90,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'history',
     isLogged: false,
     positional: '[id]',
-    describe: 'every transaction: when, why, by whom, what changed',
+    describe: 'every transaction: when, why, by whom, what changed, how long each step took',
     example: 'prepatch history 20261121',
     options: {},
   },

@@ -14,6 +14,12 @@ export function formatBytes(sizeBytes: number): string {
   return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit] ?? ''}`;
 }
 
+/** `0 ms`, `812 ms`, then as `formatDuration`. */
+export function formatStep(durationMs: number): string {
+  const whole = Math.round(Math.max(0, durationMs));
+  return whole < 1000 ? `${whole} ms` : formatDuration(durationMs);
+}
+
 /** `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`. */
 export function formatDuration(durationMs: number): string {
   const seconds = Math.max(0, durationMs) / 1000;

@@ -1,7 +1,7 @@
 // The audit for people: a table, or one transaction with every path. Pure.
 
 import type { History, HistoryRecord } from '../state/history.js';
-import { formatDuration } from './format-amount.js';
+import { formatBytes, formatDuration, formatStep } from './format-amount.js';
 import { escapeControls, formatTime } from './log-line.js';
 import { joinNames } from './run-text.js';
 import type { Style } from './style.js';
@@ -46,8 +46,21 @@ function renderRecord(record: HistoryRecord, style: Style): string[] {
     escapeControls(`  ${record.outcome}, ${record.reason}, by ${record.user} on ${record.host}`),
     `  ${formatTime(record.startedMs)}, took ${formatDuration(record.recordedMs - record.startedMs)}`,
     ...(record.cause === undefined ? [] : [escapeControls(`  because: ${record.cause}`)]),
+    ...stepLines(record),
     `  ${whatOf(record)}`,
     ...summary.paths.map((change) => escapeControls(`  ${change.action.padEnd(7)} ${change.path}`)),
+  ];
+}
+
+/** How long each step took, and how much it was; of an old record, or one that was interrupted, what there is. */
+function stepLines({ stepsMs, summary }: HistoryRecord): string[] {
+  const steps = Object.entries(stepsMs ?? {}).map(([step, ms]) => `${step} ${formatStep(ms)}`);
+  const { changedFiles, stagedBytes } = summary;
+  return [
+    ...(steps.length === 0 ? [] : [escapeControls(`  steps: ${steps.join(', ')}`)]),
+    ...(changedFiles === undefined || stagedBytes === undefined
+      ? []
+      : [`  ${changedFiles === 1 ? '1 file' : `${changedFiles} files`} changed, ${formatBytes(stagedBytes)} copied`]),
   ];
 }
 

@@ -3,9 +3,13 @@
 
 import { join } from 'node:path';
 import { PatchError } from '../error.js';
+import type { Phase } from '../event.js';
 import type { Layout } from '../home/layout.js';
 import { digestText } from '../system/digest-text.js';
 import type { Files } from '../system/files.js';
+
+/** Milliseconds by step. Only what is known: a step that an interruption cut short is left out. */
+export type StepsMs = Readonly<Partial<Record<Phase, number>>>;
 
 export interface HistoryEntry {
   readonly transaction: string;
@@ -19,7 +23,15 @@ export interface HistoryEntry {
     readonly revert: readonly string[];
     readonly update: readonly string[];
     readonly paths: readonly { readonly action: string; readonly path: string }[];
+    /** Bytes that were copied; what had been copied ahead is not counted. Absent in old records, as the next two. */
+    readonly stagedBytes?: number;
+    /** Files that were put in place or removed, lists of what is applied aside. */
+    readonly changedFiles?: number;
+    /** Operations that are actions of packs. */
+    readonly actions?: number;
   };
+  /** How long each step took; clean-up, of which this record is a part, is left out. */
+  readonly stepsMs?: StepsMs;
 }
 
 export interface HistoryRecord extends HistoryEntry {

@@ -6,7 +6,7 @@ import { errnoOf, PatchError } from '../error.js';
 import { absolute, display } from '../home/layout.js';
 import { originalsOf } from '../plan/make-plan.js';
 import type { Keep, Operation } from '../plan/operation.js';
-import { appendHistory } from '../state/history.js';
+import { appendHistory, type StepsMs } from '../state/history.js';
 import { copyLedger, readLedger } from '../state/ledger-file.js';
 import type { ActionRecord, BeginRecord, StageRecord } from './journal.js';
 import { setAside } from './set-aside.js';
@@ -17,6 +17,8 @@ export interface Finished {
   readonly begin: BeginRecord | undefined;
   /** What the journal says of actions; needed where they are committed. */
   readonly undo?: ReadonlyMap<number, readonly ActionRecord[]>;
+  /** For the history; undefined where nobody knows any more. */
+  readonly stepsMs?: StepsMs | undefined;
 }
 
 /** `swept`: nothing was deployed. `rolled-back`: everything is undone and verified. `committed`: the commit record is flushed. */
@@ -39,6 +41,7 @@ export async function cleanUp(context: TransactionContext, finished: Finished, o
       reason: stage.reason,
       startedMs: stage.startedMs,
       summary: begin.summary,
+      ...(finished.stepsMs === undefined ? {} : { stepsMs: finished.stepsMs }),
     });
   }
   if (outcome === 'swept') for (const folder of stage.folders) checkUntouched(context, folder.path);

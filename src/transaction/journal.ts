@@ -5,6 +5,7 @@ import { PatchError } from '../error.js';
 import type { FileEntry } from '../home/entry.js';
 import { parseRooted } from '../home/layout.js';
 import type { Operation } from '../plan/operation.js';
+import type { StepsMs } from '../state/history.js';
 import { digestText } from '../system/digest-text.js';
 import type { Files } from '../system/files.js';
 import type { ProcessIdentity } from '../system/process-identity.js';
@@ -39,6 +40,9 @@ export interface TransactionSummary {
   readonly revert: readonly string[];
   readonly update: readonly string[];
   readonly paths: readonly { readonly action: string; readonly path: string }[];
+  readonly stagedBytes?: number;
+  readonly changedFiles?: number;
+  readonly actions?: number;
 }
 
 /** What an action needs for its rollback; durable before the action is executed. */
@@ -76,7 +80,8 @@ export type JournalRecord =
   | BeginRecord
   | ActionRecord
   | LateRecord
-  | { readonly kind: 'commit' }
+  /** `stepsMs`: what the steps before have taken, for the history. */
+  | { readonly kind: 'commit'; readonly stepsMs?: StepsMs }
   /** From here on the transaction is undone, even if a commit record stands before it. */
   | { readonly kind: 'rollback'; readonly cause: string }
   /** Everything is undone and verified: only work folders are left to remove. */
@@ -88,6 +93,7 @@ export interface Journal {
   readonly begin: BeginRecord | undefined;
   readonly undo: ReadonlyMap<number, readonly ActionRecord[]>;
   readonly committed: boolean;
+  readonly stepsMs: StepsMs | undefined;
   readonly rollingBack: boolean;
   readonly rolledBack: boolean;
   readonly failed: { readonly cause: string; readonly path: string | null } | undefined;
@@ -181,6 +187,7 @@ function assemble(records: readonly JournalRecord[], path: string): Journal | un
     throw damaged(path, 'it does not begin with a record that this version knows');
   let begin: BeginRecord | undefined;
   let failed: Journal['failed'];
+  let stepsMs: StepsMs | undefined;
   const undo = new Map<number, ActionRecord[]>();
   const kinds = new Set<JournalRecord['kind']>();
   for (const record of rest) {
@@ -192,6 +199,7 @@ function assemble(records: readonly JournalRecord[], path: string): Journal | un
       own.push(record);
       undo.set(record.operation, own);
     } else if (record.kind === 'rollback-failed') failed = { cause: record.cause, path: record.path };
+    else if (record.kind === 'commit') stepsMs = record.stepsMs;
     else if (record.kind === 'stage') throw damaged(path, 'it has two beginnings');
   }
   if (begin === undefined && (kinds.has('commit') || kinds.has('undo')))
@@ -201,6 +209,7 @@ function assemble(records: readonly JournalRecord[], path: string): Journal | un
     begin,
     undo,
     committed: kinds.has('commit'),
+    stepsMs,
     rollingBack: kinds.has('rollback'),
     rolledBack: kinds.has('rolled-back'),
     failed,

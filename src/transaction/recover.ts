@@ -46,7 +46,11 @@ export async function recoverJournal(context: TransactionContext, journal: Journ
       await cleanUp(context, { stage: journal.stage, begin: journal.begin }, 'rolled-back');
       break;
     case 'complete':
-      await cleanUp(context, { stage: journal.stage, begin: journal.begin, undo: journal.undo }, 'committed');
+      await cleanUp(
+        context,
+        { stage: journal.stage, begin: journal.begin, undo: journal.undo, stepsMs: journal.stepsMs },
+        'committed',
+      );
       break;
     case 'roll-back':
       if (journal.begin === undefined)

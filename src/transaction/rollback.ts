@@ -7,7 +7,7 @@ import { ABSENT, type Entry, type ObservedEntry, sameContent } from '../home/ent
 import { absolute, display, HELD_FOLDER } from '../home/layout.js';
 import type { ActionOperation } from '../plan/action-operation.js';
 import type { DeleteOperation, MoveOperation, Operation, WriteOperation } from '../plan/operation.js';
-import { appendHistory } from '../state/history.js';
+import { appendHistory, type StepsMs } from '../state/history.js';
 import type { Files } from '../system/files.js';
 import { checkPath } from './check-path.js';
 import { cleanUp } from './clean-up.js';
@@ -21,6 +21,8 @@ export interface Undoable {
   readonly stage: StageRecord;
   readonly begin: BeginRecord;
   readonly undo: ReadonlyMap<number, readonly ActionRecord[]>;
+  /** For the history: what the steps up to now have taken; absent where nobody knows any more. */
+  readonly stepsMs?: () => StepsMs;
 }
 
 /**
@@ -62,8 +64,9 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
       startedMs: undoable.stage.startedMs,
       cause,
       summary: undoable.begin.summary,
+      ...(undoable.stepsMs === undefined ? {} : { stepsMs: undoable.stepsMs() }),
     });
-    await cleanUp(context, undoable, 'rolled-back');
+    await cleanUp(context, { stage: undoable.stage, begin: undoable.begin }, 'rolled-back');
   } catch (error) {
     // The home is as before, and verified; the work folders are swept by the next start.
     if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;

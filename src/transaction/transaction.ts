@@ -7,6 +7,7 @@ import type { EventSink, Phase } from '../event.js';
 import { ABSENT, type Entry, type FileEntry, type Md5, type RootedPath, sameContent } from '../home/entry.js';
 import { absolute, display, type Layout, rooted } from '../home/layout.js';
 import type { ActionOperation, LedgerAction } from '../plan/action-operation.js';
+import { countWork } from '../plan/forecast.js';
 import { type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
 import type { Bulk, BulkResult } from '../system/bulk.js';
 import { md5OfText } from '../system/digest-text.js';
@@ -27,6 +28,7 @@ import {
 } from './journal.js';
 
 import { rollBack } from './rollback.js';
+import { Stopwatch } from './stopwatch.js';
 import { placeWork } from './work-folders.js';
 
 export interface TransactionContext {
@@ -53,6 +55,8 @@ export interface TransactionRequest {
   readonly startedMs: number;
   readonly operations: readonly Operation[];
   readonly summary: TransactionSummary;
+  /** What looking and planning have taken, for the history. */
+  readonly lookMs?: number;
   /** The MD5 of a file, if it is known and the file is still the one that was read; else it is read again. */
   readonly knownMd5?: (path: string, stat: FileStat) => Md5 | undefined;
   /** Told of each file that was put in place and found to be right. */
@@ -95,31 +99,30 @@ class Transaction {
   /** What the journal says of actions, by operation. */
   readonly #acts = new Map<number, ActionRecord[]>();
   #actions: ActionRun | undefined;
+  readonly #stopwatch: Stopwatch;
+  #summary: TransactionSummary;
 
   constructor(context: TransactionContext, request: TransactionRequest) {
     this.#context = context;
     this.#request = request;
     this.#operations = request.operations.map(withDigests);
     this.#ahead = new AheadStock(context.files, context.layout);
+    this.#stopwatch = new Stopwatch(request.lookMs);
+    this.#summary = request.summary;
   }
 
   async run(): Promise<void> {
     this.#check();
     await this.#stageOrSweep();
     try {
-      this.#append({
-        kind: 'begin',
-        operations: this.#operations,
-        places: this.#places,
-        summary: this.#request.summary,
-      });
+      this.#append(this.#beginRecord());
       await this.#backUp();
       this.#markBegun();
       await this.#deploy();
       await this.#verify();
       this.#request.beforeCommit?.();
       this.#phase('commit');
-      this.#append({ kind: 'commit' });
+      this.#append({ kind: 'commit', stepsMs: this.#stopwatch.read() });
     } catch (error) {
       await this.#undo(error);
     }
@@ -211,6 +214,7 @@ class Transaction {
     }
     this.#ahead.flush();
     const totalBytes = copies.reduce((sum, copy) => sum + copy.operation.after.sizeBytes, 0);
+    this.#summary = { ...this.#request.summary, ...countWork(this.#operations), stagedBytes: totalBytes };
     const results = await bulk.copy(
       copies.map(({ index, operation, source }) => ({
         source,
@@ -503,7 +507,12 @@ class Transaction {
   /** The commit stands whatever happens here: what could not be cleaned up is left to the next start, and said. */
   async #cleanUpCommitted(): Promise<void> {
     try {
-      const finished = { stage: this.#stageRecord(), begin: this.#beginRecord(), undo: this.#acts };
+      const finished = {
+        stage: this.#stageRecord(),
+        begin: this.#beginRecord(),
+        undo: this.#acts,
+        stepsMs: this.#stopwatch.read(),
+      };
       await cleanUp(this.#context, finished, 'committed');
       sweepAhead(this.#context.files, this.#context.layout);
     } catch (error) {
@@ -523,7 +532,11 @@ class Transaction {
     const isOurs = error instanceof PatchError || errnoOf(error) !== undefined;
     const cause = error instanceof Error ? error.message : String(error);
     this.#phase('rollback');
-    const undoable = { stage: this.#stageRecord(), begin: this.#beginRecord(), undo: this.#acts };
+    const stepsMs = () => {
+      this.#stopwatch.begin('cleanup');
+      return this.#stopwatch.read();
+    };
+    const undoable = { stage: this.#stageRecord(), begin: this.#beginRecord(), undo: this.#acts, stepsMs };
     await rollBack(this.#context, undoable, cause);
     if (!isOurs) throw error;
     if (error instanceof PatchError && error.exitCode === 1) throw error;
@@ -542,7 +555,7 @@ class Transaction {
   }
 
   #beginRecord(): BeginRecord {
-    return { kind: 'begin', operations: this.#operations, places: this.#places, summary: this.#request.summary };
+    return { kind: 'begin', operations: this.#operations, places: this.#places, summary: this.#summary };
   }
 
   #append(record: JournalRecord): void {
@@ -570,6 +583,7 @@ class Transaction {
   }
 
   #phase(phase: Phase): void {
+    this.#stopwatch.begin(phase);
     this.#context.emit({ kind: 'phase', phase, transaction: this.#request.transaction });
   }
 

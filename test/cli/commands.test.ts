@@ -72,6 +72,7 @@ describe('a home with one new patch', () => {
     const [record] = only(await run(home, 'history', '--json'))['records'] as { transaction: string }[];
     const one = await run(home, 'history', record!.transaction);
     expect(one.stdout).toContain('replace repository/components/plugins/org.a_1.0.0.jar');
+    expect(one.stdout).toMatch(/ by \S+ on \S+\n.*\n {2}steps: look .*, stage .*, commit .*\n {2}1 file changed, /);
     const none = await run(home, 'history', 'zzz');
     expect(none.exitCode).toBe(2);
     expect(none.stderr).toContain('there is no transaction zzz');

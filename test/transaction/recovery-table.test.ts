@@ -67,6 +67,7 @@ test('the phase of every combination of records', () => {
             begin: begun ? begin : undefined,
             undo: new Map(),
             committed,
+            stepsMs: undefined,
             rollingBack,
             rolledBack,
             failed: undefined,
