@@ -30,6 +30,7 @@ import {
   VERIFICATION_STARTED,
   VERIFICATION_WARNINGS,
 } from './plan/carbon-lines.js';
+import { countWork, forecastMs } from './plan/forecast.js';
 import type { Ledger, LedgerPack } from './plan/ledger.js';
 import { makePlan, writeText } from './plan/make-plan.js';
 import type { Observation } from './plan/observation.js';
@@ -42,7 +43,7 @@ import type { Bulk } from './system/bulk.js';
 import { transactionId } from './system/transaction-id.js';
 import type { Files, FileStat } from './system/files.js';
 import type { Commands } from './system/run-command.js';
-import { type AheadReport, stageAhead } from './transaction/ahead.js';
+import { type AheadReport, countAhead, stageAhead } from './transaction/ahead.js';
 import { toPatchError } from './transaction/to-patch-error.js';
 import { findOwner, Lock } from './transaction/lock.js';
 import { isInterrupted, type Recovery, recover } from './transaction/recover.js';
@@ -90,6 +91,8 @@ export interface PlanReport {
   readonly changes: Plan['changes'];
   readonly problems: readonly Problem[];
   readonly bytesNeeded: number;
+  /** Milliseconds that a start would take, from what the history says of others like it; null where it says nothing. */
+  readonly forecastMs: number | null;
   readonly operations: number;
 }
 
@@ -233,12 +236,22 @@ export class Patcher {
         changes: [],
         problems: [problem],
         bytesNeeded: 0,
+        forecastMs: null,
         operations: 0,
       };
     }
     const { observation, inventory } = await this.#look([], false);
     this.#saveCache(inventory);
-    return toReport(this.#plan(observation));
+    const plan = this.#plan(observation);
+    return { ...toReport(plan), forecastMs: this.#forecast(plan) };
+  }
+
+  #forecast(plan: Plan): number | null {
+    const { files } = this.#doors;
+    const work = countWork(plan.operations);
+    if (work.changedFiles === 0) return null;
+    const stagedBytes = work.stagedBytes - countAhead(files, this.#layout, plan.operations);
+    return forecastMs(readHistory(files, this.#layout).records, { ...work, stagedBytes });
   }
 
   /**
@@ -1002,7 +1015,18 @@ interface Run {
 function toReport(plan: Plan): PlanReport {
   const { home, layout, apply, revert, update, changes, problems, operations } = plan;
   const bytesNeeded = operations.reduce((sum, operation) => sum + stagedBytes(operation), 0);
-  return { home, layout, apply, revert, update, changes, problems, bytesNeeded, operations: operations.length };
+  return {
+    home,
+    layout,
+    apply,
+    revert,
+    update,
+    changes,
+    problems,
+    bytesNeeded,
+    forecastMs: null,
+    operations: operations.length,
+  };
 }
 
 function stateOf(plan: Plan): HomeState {

@@ -2,7 +2,7 @@
 
 import type { PlanReport } from '../patcher.js';
 import type { Change } from '../plan/plan.js';
-import { formatBytes } from './format-amount.js';
+import { formatBytes, formatDuration } from './format-amount.js';
 import { escapeControls } from './log-line.js';
 import { renderProblems } from './problem-text.js';
 import { joinNames } from './run-text.js';
@@ -29,7 +29,12 @@ function closing(plan: PlanReport, style: Style): string {
   if (plan.operations === 0) return style.good('Nothing to do.');
   if (plan.changes.length === 0) return 'No plugin changes; a start writes the record anew.';
   const paths = plan.changes.length === 1 ? '1 path' : `${plan.changes.length} paths`;
-  return `A start would change ${paths} and needs ${formatBytes(plan.bytesNeeded)} meanwhile. Nothing was changed.`;
+  const space = `needs ${formatBytes(plan.bytesNeeded)} meanwhile`;
+  const time =
+    plan.forecastMs === null
+      ? 'how long it takes is not known: the history has nothing like it'
+      : `takes about ${formatDuration(plan.forecastMs)}, as others like it did`;
+  return `A start would change ${paths}, ${space}; ${time}. Nothing was changed.`;
 }
 
 function renderChange(change: Change, style: Style): string {

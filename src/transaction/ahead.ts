@@ -7,7 +7,7 @@ import { errnoOf, PatchError } from '../error.js';
 import { DigestCache } from '../home/digest-cache.js';
 import type { FileEntry, Md5 } from '../home/entry.js';
 import { absolute, type Layout } from '../home/layout.js';
-import type { Operation, WriteOperation } from '../plan/operation.js';
+import { type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
 import type { Bulk } from '../system/bulk.js';
 import { randomName } from '../system/transaction-id.js';
 import type { Files, FileStat } from '../system/files.js';
@@ -129,6 +129,14 @@ export class AheadStock {
     const stat = taken === undefined ? undefined : this.#files.stat(path);
     return taken !== undefined && stat !== undefined && isUntouched(taken, stat) ? stat : undefined;
   }
+}
+
+/** Of what these operations have to copy, the bytes that are there already. */
+export function countAhead(files: Files, layout: Layout, operations: readonly Operation[]): number {
+  const stock = new AheadStock(files, layout);
+  // What lies ahead is only ever for operations that are staged beside it.
+  stock.find(operations, () => join(layout.work, 'forecast'));
+  return operations.reduce((sum, operation, index) => sum + (stock.has(index) ? stagedBytes(operation) : 0), 0);
 }
 
 /** Whether a file is the same, with the same content and no other name, whatever it is called now. */

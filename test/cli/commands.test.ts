@@ -43,7 +43,9 @@ describe('a home with one new patch', () => {
     expect(plain.exitCode).toBe(0);
     expect(plain.stdout).toContain('apply   patch0001');
     expect(plain.stdout).toMatch(/replace repository\/components\/plugins\/org\.a_1\.0\.0\.jar/);
-    expect(plain.stdout).toContain('Nothing was changed.');
+    expect(plain.stdout).toContain(
+      'how long it takes is not known: the history has nothing like it. Nothing was changed.',
+    );
     expect((await run(home, 'plan', '--exit-code')).exitCode).toBe(10);
     expect(home.files('plugins')).toEqual(before);
     expect(home.logBytes().length).toBe(0);
@@ -76,6 +78,18 @@ describe('a home with one new patch', () => {
     const none = await run(home, 'history', 'zzz');
     expect(none.exitCode).toBe(2);
     expect(none.stderr).toContain('there is no transaction zzz');
+  });
+
+  test('plan forecasts how long it takes as soon as the history has something like it', async () => {
+    const home = makeHome();
+    expect(only(await run(home, 'plan', '--json'))).toMatchObject({ forecastMs: null });
+    await run(home, 'apply');
+    expect(only(await run(home, 'plan', '--json'))).toMatchObject({ operations: 0, forecastMs: null });
+    home.addPatch('patch0002', [{ name: 'org.b', version: '1.0.0', tag: 'b2' }]);
+    expect((await run(home, 'plan')).stdout).toMatch(
+      / 1 path, needs .* meanwhile; takes about \d.* s, as others like it did/,
+    );
+    expect(only(await run(home, 'plan', '--json'))).toMatchObject({ forecastMs: expect.any(Number) as unknown });
   });
 
   test('a quiet boot says nothing on standard output', async () => {

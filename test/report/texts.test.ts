@@ -115,7 +115,13 @@ describe('names of others', () => {
   const texts: readonly [string, string][] = [
     ['run, kept', renderRun(run, plainStyle)],
     ['run, changed', renderRun({ ...run, outcome: 'changed' }, plainStyle)],
-    ['plan', renderPlan({ ...run, layout: 'carbon-4.2', apply: [EVIL], bytesNeeded: 0, operations: 1 }, plainStyle)],
+    [
+      'plan',
+      renderPlan(
+        { ...run, layout: 'carbon-4.2', apply: [EVIL], bytesNeeded: 0, forecastMs: null, operations: 1 },
+        plainStyle,
+      ),
+    ],
     [
       'status',
       renderStatus(
