@@ -53,6 +53,10 @@ export class OverlayFiles implements Files {
     return this.#files.freeBytes(this.#real(path));
   }
 
+  checkWritable(folder: string): void {
+    this.#files.checkWritable(this.#real(folder));
+  }
+
   mountOf(path: string): string {
     return this.#files.mountOf(this.#real(path));
   }

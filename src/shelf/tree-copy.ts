@@ -129,12 +129,25 @@ export async function moveTree(doors: CopyDoors, source: string, target: string)
       throw toPatchError(failure, 'moving to', target, 'UNWRITABLE');
     }
     await bulk.flushDirectories([dirname(target)]);
-    // In one step, so that nobody ever sees half of it.
-    const leaving = ownName(dirname(source), 'move');
-    files.rename(source, leaving);
-    removeTree(files, leaving);
+    takeAway(files, source);
   }
   await bulk.flushDirectories([dirname(target), dirname(source)]);
+}
+
+/**
+ * Removes what was copied elsewhere in one step, so that nobody ever sees half of it. An overlay cannot rename a folder of a layer
+ * below (EXDEV): there it goes file by file, which the lock hides from every run but one that follows a crash in here.
+ */
+function takeAway(files: Files, source: string): void {
+  const leaving = ownName(dirname(source), 'move');
+  try {
+    files.rename(source, leaving);
+  } catch (error) {
+    if (errnoOf(error) !== 'EXDEV') throw error;
+    removeTree(files, source);
+    return;
+  }
+  removeTree(files, leaving);
 }
 
 /** Removes a path with all that is below it. */

@@ -37,6 +37,8 @@ export interface Files {
   /** Digests of a regular file, read in 1 MiB pieces. A link is not followed (ELOOP). */
   digest(path: string, withSha256: boolean): Digests;
   freeBytes(path: string): number;
+  /** @throws EACCES, EROFS where names in a folder cannot be made or removed by who runs this */
+  checkWritable(folder: string): void;
   /** The mount point that a path lies on, by its longest match; empty where the system does not tell. */
   mountOf(path: string): string;
   /** The present time in the clock and granularity of a folder's file system: the change time of a file made there for it. */

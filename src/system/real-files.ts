@@ -3,6 +3,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import {
+  accessSync,
   chownSync,
   closeSync,
   constants,
@@ -101,6 +102,10 @@ export class RealFiles implements Files {
   freeBytes(path: string): number {
     const stats = statfsSync(path);
     return stats.bavail * stats.bsize;
+  }
+
+  checkWritable(folder: string): void {
+    accessSync(folder, constants.W_OK | constants.X_OK);
   }
 
   mountOf(path: string): string {

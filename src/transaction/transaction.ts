@@ -16,6 +16,7 @@ import type { Commands } from '../system/run-command.js';
 import type { ActionDoors, ActionRun } from './actions/run-actions.js';
 import { AheadStock, sweepAhead } from './ahead.js';
 import { checkPath } from './check-path.js';
+import { checkWritable } from './check-writable.js';
 import { cleanUp } from './clean-up.js';
 import { toPatchError } from './to-patch-error.js';
 import {
@@ -147,6 +148,7 @@ class Transaction {
       const targets = operation.kind === 'move' ? [operation.path, operation.target] : [operation.path];
       for (const path of targets) checkPath(files, layout, path, (file) => leaving.has(file));
     }
+    checkWritable(files, layout, this.#operations);
     const { folders, places } = placeWork(files, layout, this.#request.transaction, paths);
     this.#folders = folders;
     this.#places = places.slice(0, this.#operations.length);

@@ -77,6 +77,11 @@ export class FaultyFiles implements Files {
     return this.#files.freeBytes(path);
   }
 
+  checkWritable(folder: string): void {
+    this.#read('checkWritable', folder);
+    this.#files.checkWritable(folder);
+  }
+
   mountOf(path: string): string {
     return this.#files.mountOf(path);
   }

@@ -209,6 +209,10 @@ export class MemoryFiles implements Files {
     return this.freeSpaceBytes;
   }
 
+  checkWritable(folder: string): void {
+    if (this.#node(this.#numberAt(folder)).kind !== 'directory') throw errno('ENOTDIR', folder);
+  }
+
   mountOf(path: string): string {
     let longest = '';
     for (const mount of this.#mounts.keys())
