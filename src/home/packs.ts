@@ -421,14 +421,17 @@ export async function walkPack(
           hint: `Put the file itself in place of the link ${path}.`,
         }),
       );
-    else
+    else {
+      const isNamed = !path.includes('\uFFFD');
+      const what = isNamed ? 'is neither a file nor a folder' : 'has a name that is not UTF-8';
       problems.push(
-        errorProblem('PACK_REFUSED', `${path} is neither a file nor a folder`, {
+        errorProblem('PACK_REFUSED', `${path} ${what}`, {
           pack: listed.name,
           path,
-          hint: `Remove ${path}.`,
+          hint: isNamed ? `Remove ${path}.` : 'Rename it.',
         }),
       );
+    }
   }
   if (listed.kind === 'patch') checkPlugins(parts, entries, where, problems);
   return { listed, folder, absorbs, entries, described, manifestPath, root, problems };

@@ -32,29 +32,29 @@ export function findUnsettled(
     ...listing.patches,
   ];
   const changed = packs
-    .map((pack) => ({ pack, changedMs: lastChangeOf(files, absolute(layout, packFolder(pack))) }))
-    .filter(({ changedMs }) => changedMs > nowMs - settleMs - SURELY_SETTLED_MS);
+    .map((pack) => ({ pack, times: changesIn(files, absolute(layout, packFolder(pack))) }))
+    .filter(({ times }) => times.some((changedMs) => changedMs > nowMs - settleMs - SURELY_SETTLED_MS));
   if (changed.length === 0) return [];
   const presentMs = timeIn(files, layout) ?? nowMs;
-  return changed
-    .filter(({ changedMs }) => presentMs - changedMs < settleMs && changedMs - presentMs < CLOCK_SLACK_MS)
-    .map(({ pack }) => pack);
+  // Each time for itself: one in the future, which is as old as it may be, must not hide one that is new.
+  const isNew = (changedMs: number) => presentMs - changedMs < settleMs && changedMs - presentMs < CLOCK_SLACK_MS;
+  return changed.filter(({ times }) => times.some(isNew)).map(({ pack }) => pack);
 }
 
 /**
- * The latest change in a folder: of a file its change time; of a folder the time when its entries changed last, since moving a
+ * The times of change in a folder: of a file its change time; of a folder the time when its entries changed last, since moving a
  * whole folder into place is no change of what is in it.
  */
-function lastChangeOf(files: Files, folder: string): number {
+function changesIn(files: Files, folder: string): number[] {
   const timeOf = (stat: FileStat) => (stat.kind === 'directory' ? stat.mtimeMs : stat.ctimeMs);
   const top = files.stat(folder);
-  if (top === undefined) return 0;
+  if (top === undefined) return [];
   try {
     const entries = top.kind === 'directory' ? walkTree(files, folder) : [];
-    return entries.reduce((latest, entry) => Math.max(latest, timeOf(entry.stat)), timeOf(top));
+    return [timeOf(top), ...entries.map((entry) => timeOf(entry.stat))];
   } catch {
     // What cannot be read is a problem of the pack when it is read.
-    return timeOf(top);
+    return [timeOf(top)];
   }
 }
 

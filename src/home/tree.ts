@@ -9,6 +9,17 @@ export interface TreeEntry {
   readonly stat: FileStat;
 }
 
+/** What a name stands for that is not UTF-8: it can be listed, and its file not be reached by it. */
+const UNREACHABLE: FileStat = {
+  kind: 'other',
+  sizeBytes: 0,
+  mtimeMs: 0,
+  ctimeMs: 0,
+  inode: 0,
+  device: 0,
+  mode: 0,
+  links: 1,
+};
 const DEPTH_LIMIT = 128;
 const ENTRY_LIMIT = 2_000_000;
 
@@ -24,7 +35,7 @@ export function walkTree(files: Files, top: string, skip: (path: string) => bool
     for (const name of files.list(folder)) {
       const path = prefix === '' ? name : `${prefix}/${name}`;
       if (skip(path)) continue;
-      const stat = files.stat(`${folder}/${name}`);
+      const stat = files.stat(`${folder}/${name}`) ?? (name.includes('\uFFFD') ? UNREACHABLE : undefined);
       if (stat === undefined) continue;
       if (found.length >= ENTRY_LIMIT)
         throw new PatchError('INPUT_TOO_LARGE', `${top} holds more than ${ENTRY_LIMIT} entries`, { path: top });
