@@ -160,6 +160,7 @@ export class Patcher {
   #transaction: string | undefined;
   /** What this run has spent on looking and planning since its last transaction, for the history. */
   #lookMs = 0;
+  readonly #quarantineLines = new Set<string>();
 
   /** @throws PatchError NO_HOME, NOT_A_DIRECTORY */
   constructor(home: string, config: Config, doors: PatcherDoors) {
@@ -472,7 +473,7 @@ export class Patcher {
         if (policy === 'strict' || failure.exitCode > 3) throw failure;
         const culprit = policy === 'degraded' ? this.#packOf(run.look.observation, failure) : undefined;
         if (culprit === undefined) return await this.#keepAfterFailure(run, failure, reason, lock, recovered);
-        this.#log('warn', `${culprit.name} is quarantined: ${failure.message}`);
+        this.#logQuarantine(culprit.name, failure.message);
         run = await this.#lookByPolicy(policy, [
           ...run.excluded,
           { name: culprit.name, kind: culprit.kind, reason: failure.message },
@@ -557,7 +558,7 @@ export class Patcher {
             reason: errors.find((problem) => problem.pack === pack.name)?.message ?? 'broken',
           })),
         ];
-        for (const one of left.slice(-broken.length)) this.#log('warn', `${one.name} is quarantined: ${one.reason}`);
+        for (const one of left.slice(-broken.length)) this.#logQuarantine(one.name, one.reason);
         continue;
       }
       const lastGood = policy === 'strict' ? undefined : await this.#lookAtLastGood(look);
@@ -961,6 +962,13 @@ export class Patcher {
       this.#log(problem.severity === 'error' ? 'error' : 'warn', problem.message);
     if (shown.length > PROBLEM_LINES)
       this.#log('warn', `and ${shown.length - PROBLEM_LINES} more; prepatch plan lists them all`);
+  }
+
+  /** Once in a run, however often it looks. */
+  #logQuarantine(name: string, reason: string): void {
+    const line = `${name} is quarantined: ${reason}`;
+    if (!this.#quarantineLines.has(line)) this.#log('warn', line);
+    this.#quarantineLines.add(line);
   }
 
   #logKept(failure: PatchError): void {
