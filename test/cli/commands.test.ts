@@ -154,8 +154,12 @@ describe('the server', () => {
     expect(result.exitCode).toBe(7);
   });
 
-  test('that ends by a signal gives 128 and its number', async () => {
-    expect((await run(makeHome(), 'boot', '--', 'sh', '-c', 'kill -TERM $$')).exitCode).toBe(143);
+  test('that ends by a signal gives a start script 128 and its number', async () => {
+    // Where Node can replace itself, the signal ends what was our process: the shell makes one number of both.
+    const through = ['sh', '-c', '"$@"; exit $?', 'sh'];
+    const home = makeHome();
+    const boot = ['boot', '--home', home.root, '--', 'sh', '-c', 'kill -TERM $$'];
+    expect((await runPrepatch(boot, { through })).exitCode).toBe(143);
   });
 
   test('that is not there is said, with exit 2', async () => {

@@ -286,8 +286,9 @@ export class MemoryFiles implements Files {
 
   rename(source: string, target: string): void {
     const from = this.#place(source);
-    if (from.node === undefined) throw errno('ENOENT', source);
+    // Linux finds the folders of both names first.
     const to = this.#place(target);
+    if (from.node === undefined) throw errno('ENOENT', source);
     const moved = this.#node(from.node);
     if (this.#node(to.directory).device !== moved.device) throw errno('EXDEV', target);
     if (this.#isBelow(to.directory, from.node)) throw errno('EINVAL', target);
