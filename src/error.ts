@@ -49,6 +49,10 @@ const TABLE = {
     'Run prepatch doctor; put the original of the plugin back by hand if it says that no copy is left.',
   ],
   BASE_UNKNOWN: [ExitCode.refused, 'Put the vendor’s original where prepatch doctor says, or keep the pack in place.'],
+  INTERRUPTED: [
+    ExitCode.attention,
+    'Run prepatch recover, or start the server: the next start finishes or undoes it first.',
+  ],
   JOURNAL_DAMAGED: [
     ExitCode.attention,
     'Nothing was deleted. Run prepatch doctor --fix to converge from the backups that are left.',
@@ -107,6 +111,11 @@ export class PatchError extends Error {
   get exitCode(): number {
     return TABLE[this.code][0];
   }
+}
+
+/** Whether nothing else may be done before what a code says is dealt with; of a notice, no. */
+export function needsAttention(code: string): boolean {
+  return ERROR_CODES.some((one) => one === code && TABLE[one][0] === ExitCode.attention);
 }
 
 /** The default hint of a code, for problems that are data and not errors. */

@@ -2,7 +2,9 @@
 
 import type { Config, ResolvedConfig } from '../config.js';
 import type { StampCandidate } from '../daemon/stamp.js';
+import { ExitCode, needsAttention } from '../error.js';
 import type { Patcher } from '../patcher.js';
+import type { Problem } from '../problem.js';
 import type { Style } from '../report/style.js';
 import type { Request } from './arguments.js';
 
@@ -21,6 +23,12 @@ export interface UseCaseResult {
   readonly document: unknown;
   /** For people; empty where there is nothing to say. */
   readonly text: string;
+}
+
+/** The exit code of a report that ends with these problems instead of a home that is in order. */
+export function refusalOf(problems: readonly Problem[]): number {
+  const isUrgent = problems.some((problem) => problem.severity === 'error' && needsAttention(problem.code));
+  return isUrgent ? ExitCode.attention : ExitCode.refused;
 }
 
 export function waitMsOf(config: Config): number {

@@ -24,6 +24,10 @@ export function renderPlan(plan: PlanReport, style: Style): string {
 }
 
 function closing(plan: PlanReport, style: Style): string {
+  if (plan.problems.some((problem) => problem.code === 'INTERRUPTED'))
+    return style.bold(
+      'What a start would do is known when that is put in order, which it does first; nothing was changed.',
+    );
   const errors = plan.problems.filter((problem) => problem.severity === 'error').length;
   if (errors > 0) return style.bad('A start would refuse this; nothing was changed.');
   if (plan.operations === 0) return style.good('Nothing to do.');

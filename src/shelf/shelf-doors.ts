@@ -1,7 +1,7 @@
 // What the use cases of the drop folders work with, and the one way to ask beforehand: the plan of the home as it would be.
 
 import type { Config } from '../config.js';
-import { type ErrorCode, PatchError } from '../error.js';
+import { type ErrorCode, needsAttention, PatchError } from '../error.js';
 import { ignoreEvents } from '../event.js';
 import type { Layout } from '../home/layout.js';
 import { Patcher, type PlanReport } from '../patcher.js';
@@ -55,5 +55,5 @@ export function newProblems(plan: PlanReport, before: PlanReport): Problem[] {
 }
 
 function isInterruption(problem: Problem): boolean {
-  return problem.code === 'JOURNAL_MISSING' || problem.code === 'JOURNAL_DAMAGED' || problem.code === 'ROLLBACK_FAILED';
+  return needsAttention(problem.code);
 }

@@ -1,7 +1,7 @@
 // Finishes or undoes an interrupted transaction, by the recovery table, before anything else is looked at (ARCHITECTURE, steps).
 
 import { join } from 'node:path';
-import { PatchError } from '../error.js';
+import { errnoOf, PatchError } from '../error.js';
 import type { Files } from '../system/files.js';
 import type { Layout } from '../home/layout.js';
 import { cleanUp } from './clean-up.js';
@@ -19,6 +19,26 @@ export interface Recovery {
 /** Whether something was interrupted; cheap enough for every start. */
 export function isInterrupted(files: Files, layout: Layout): boolean {
   return files.stat(layout.journal) !== undefined || strayWork(files, layout).length > 0;
+}
+
+/** What an interruption needs, without touching it: INTERRUPTED where recovery can do it, else what is in recovery’s way. */
+export function examineInterruption(files: Files, layout: Layout): PatchError {
+  const { journal: path } = layout;
+  try {
+    const journal = readJournal(files, path);
+    if (journal === undefined) checkStrays(files, layout);
+    else checkFolders(layout, journal);
+    if (journal?.failed === undefined) return new PatchError('INTERRUPTED', 'a transaction was interrupted', { path });
+    const { failed } = journal;
+    return new PatchError('ROLLBACK_FAILED', `an interrupted transaction could not be undone: ${failed.cause}`, {
+      path: failed.path ?? path,
+    });
+  } catch (error) {
+    if (error instanceof PatchError) return error;
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    return new PatchError('ROLLBACK_FAILED', `an interrupted transaction cannot be examined (${errno})`, { path });
+  }
 }
 
 /** @throws PatchError JOURNAL_DAMAGED, JOURNAL_MISSING, ROLLBACK_FAILED */
@@ -88,15 +108,7 @@ function isUndoneInPart(context: TransactionContext, journal: Journal): boolean 
 /** A journal whose first record is torn, and empty work folders, are what a crash leaves before anything was done. */
 function sweepStrays(context: TransactionContext): Recovery {
   const { files, layout } = context;
-  const strays = strayWork(files, layout);
-  const full = strays.find((folder) => files.list(folder).length > 0);
-  if (full !== undefined) {
-    throw new PatchError(
-      'JOURNAL_MISSING',
-      `${full} holds the files of an interrupted transaction, and there is no journal`,
-      { path: full },
-    );
-  }
+  const strays = checkStrays(files, layout);
   for (const folder of strays) files.removeDirectory(folder);
   if (files.stat(layout.journal) !== undefined) {
     files.unlink(layout.journal);
@@ -104,6 +116,18 @@ function sweepStrays(context: TransactionContext): Recovery {
     return { action: 'sweep', transaction: undefined };
   }
   return { action: strays.length > 0 ? 'sweep' : 'nothing', transaction: undefined };
+}
+
+/** Work folders that no journal was found for; all are empty. @throws PatchError JOURNAL_MISSING */
+function checkStrays(files: Files, layout: Layout): string[] {
+  const strays = strayWork(files, layout);
+  const full = strays.find((folder) => files.list(folder).length > 0);
+  if (full === undefined) return strays;
+  throw new PatchError(
+    'JOURNAL_MISSING',
+    `${full} holds the files of an interrupted transaction, and there is no journal`,
+    { path: full },
+  );
 }
 
 /** Work folders that no journal was found for. */

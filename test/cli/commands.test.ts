@@ -1,6 +1,6 @@
 // The commands as a user runs them: exit codes, one document on standard output, texts for people, mistakes with what is near.
 import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.js';
 import { type CommandResult, runPrepatch } from '../support/command.js';
@@ -131,6 +131,30 @@ describe('a patch that cannot be applied', () => {
     const boot = await run(home, 'boot', '--policy', 'degraded');
     expect(boot.exitCode).toBe(0);
     expect(boot.stdout).toMatch(/Applied patch0001[^]*left out: patch0002/);
+  });
+});
+
+describe('what a killed run leaves', () => {
+  const lost = ['.prepatch/work/20261121-144301-4fb5ff/0.old', 'a backup'] as const;
+  test.each<[string, readonly [string, string], string, RegExp]>([
+    ['INTERRUPTED', ['.prepatch/journal', ''], 'interrupted', /Run prepatch recover, or start the server/],
+    ['JOURNAL_DAMAGED', ['.prepatch/journal', 'not\na journal\n'], 'rollback-failed', /Run prepatch doctor --fix/],
+    ['JOURNAL_MISSING', lost, 'rollback-failed', /Run prepatch doctor --fix/],
+  ])('%s: plan and verify say it and what to do, and exit with 4', async (code, [path, text], state, hint) => {
+    const home = makeHome();
+    await run(home, 'apply');
+    mkdirSync(dirname(home.path(path)), { recursive: true });
+    writeFileSync(home.path(path), text);
+    expect(only(await run(home, 'status', '--json'))).toMatchObject({ state, problems: [{ code }] });
+    for (const command of ['plan', 'verify']) {
+      const said = await run(home, command);
+      expect([said.exitCode, said.stdout]).toEqual([4, expect.stringMatching(hint)]);
+      expect(said.stdout).toContain(code);
+    }
+    if (code !== 'INTERRUPTED') return;
+    expect((await run(home, 'plan')).stdout).not.toContain('would refuse');
+    expect((await run(home, 'recover')).exitCode).toBe(0);
+    expect((await run(home, 'plan', '--exit-code')).exitCode).toBe(0);
   });
 });
 

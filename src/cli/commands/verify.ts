@@ -2,7 +2,7 @@
 
 import { ExitCode } from '../../error.js';
 import { renderVerify } from '../../report/verify-text.js';
-import { type UseCase, type UseCaseResult, waitMsOf } from '../use-case.js';
+import { refusalOf, type UseCase, type UseCaseResult, waitMsOf } from '../use-case.js';
 
 export async function runVerify({ patcher, request, resolved, style }: UseCase): Promise<UseCaseResult> {
   const result = await patcher.verify({
@@ -11,7 +11,7 @@ export async function runVerify({ patcher, request, resolved, style }: UseCase):
     waitMs: waitMsOf(resolved.config),
   });
   return {
-    exitCode: result.ok ? ExitCode.done : ExitCode.refused,
+    exitCode: result.ok ? ExitCode.done : refusalOf(result.problems),
     document: result,
     text: renderVerify(result, style),
   };
