@@ -6,10 +6,11 @@ import type { Config, Policy } from './config.js';
 import { assert, type ErrorCode, errnoOf, ExitCode, PatchError } from './error.js';
 import type { EventSink, LogLevel, PatchEvent } from './event.js';
 import type { Finding } from './doctor.js';
+import { areOtherPacksNamed } from './home/applied-names.js';
 import { DigestCache } from './home/digest-cache.js';
 import { ABSENT, type Md5, type RootedPath } from './home/entry.js';
 import { detectLayout, hasCompanion } from './home/find-home.js';
-import { Inventory, sameIdentity } from './home/inventory.js';
+import { Inventory, sameIdentity, UnknownContent } from './home/inventory.js';
 import { absolute, display, type Layout, type LayoutName } from './home/layout.js';
 import { type Exclusion, observe } from './home/observe.js';
 import type { Pack } from './home/pack.js';
@@ -35,8 +36,9 @@ import type { Ledger, LedgerPack } from './plan/ledger.js';
 import { makePlan, writeText } from './plan/make-plan.js';
 import type { Observation } from './plan/observation.js';
 import { type Operation, stagedBytes } from './plan/operation.js';
+import { describePacks, type PackFacts } from './plan/pack-facts.js';
 import type { Plan } from './plan/plan.js';
-import { type Problem, problemOf } from './problem.js';
+import type { Problem } from './problem.js';
 import { type History, type HistoryRecord, readHistory } from './state/history.js';
 import { formatLedger, readLedger } from './state/ledger-file.js';
 import type { Bulk } from './system/bulk.js';
@@ -46,7 +48,8 @@ import type { Commands } from './system/run-command.js';
 import { type AheadReport, countAhead, stageAhead } from './transaction/ahead.js';
 import { toPatchError } from './transaction/to-patch-error.js';
 import { findOwner, Lock } from './transaction/lock.js';
-import { examineInterruption, isInterrupted, type Recovery, recover } from './transaction/recover.js';
+import { isInterrupted, type Recovery, recover } from './transaction/recover.js';
+import { readJournal } from './transaction/journal.js';
 import { type ActionsRequest, runTransaction, type TransactionContext } from './transaction/transaction.js';
 
 export interface PatcherDoors {
@@ -77,6 +80,8 @@ export interface Status {
   readonly lastTransaction: { readonly id: string; readonly outcome: string; readonly at: string } | null;
   readonly companion: boolean;
   readonly lockedBy: string | null;
+  /** What packs with a manifest say of themselves, and what the next start does with each. */
+  readonly packs: readonly PackFacts[];
   readonly problems: readonly Problem[];
 }
 
@@ -87,6 +92,8 @@ export interface PlanReport {
   readonly apply: readonly string[];
   readonly revert: readonly string[];
   readonly update: readonly string[];
+  /** What packs with a manifest say of themselves, and what becomes of each. */
+  readonly packs: readonly PackFacts[];
   readonly changes: Plan['changes'];
   readonly problems: readonly Problem[];
   readonly bytesNeeded: number;
@@ -157,6 +164,8 @@ export class Patcher {
   readonly #layout: Layout;
   readonly #rules: PackRules;
   #transaction: string | undefined;
+  /** False for a look that ends where it would have to read a file that is not known. */
+  #mayRead = true;
   /** What this run has spent on looking and planning since its last transaction, for the history. */
   #lookMs = 0;
   readonly #quarantineLines = new Set<string>();
@@ -190,8 +199,8 @@ export class Patcher {
         ? null
         : { id: last.transaction, outcome: last.outcome, at: new Date(last.recordedMs).toISOString() };
     if (isInterrupted(files, this.#layout) && base.lockedBy === null) {
-      const problem = this.#interruptedProblem();
-      const state = problem.code === 'INTERRUPTED' ? 'interrupted' : 'rollback-failed';
+      const problems = [this.#interruptedProblem()];
+      const state = this.#hasFailedRollback() ? 'rollback-failed' : 'interrupted';
       return {
         ...base,
         state,
@@ -199,7 +208,8 @@ export class Patcher {
         pending: { apply: [], revert: [], update: [] },
         base: { plugins: 0, covered: 0, unknown: [] },
         lastTransaction,
-        problems: [problem],
+        packs: [],
+        problems,
       };
     }
     const { observation, inventory } = await this.#look([], false);
@@ -220,6 +230,7 @@ export class Patcher {
         unknown,
       },
       lastTransaction,
+      packs: describePacks(observation, plan),
       problems: plan.problems,
     };
   }
@@ -233,6 +244,7 @@ export class Patcher {
         apply: [],
         revert: [],
         update: [],
+        packs: [],
         changes: [],
         problems: [problem],
         bytesNeeded: 0,
@@ -243,7 +255,7 @@ export class Patcher {
     const { observation, inventory } = await this.#look([], false);
     this.#saveCache(inventory);
     const plan = this.#plan(observation);
-    return { ...toReport(plan), forecastMs: this.#forecast(plan) };
+    return { ...toReport(observation, plan), forecastMs: this.#forecast(plan) };
   }
 
   #forecast(plan: Plan): number | null {
@@ -266,10 +278,10 @@ export class Patcher {
     this.#saveCache(inventory);
     const isRefused = plan.problems.some((problem) => problem.severity === 'error');
     const wanted = isRefused && this.#config.policy === 'degraded' ? (await this.#lookByPolicy('degraded')).plan : plan;
-    if (isRefused && wanted === plan) return { plan: toReport(plan), ahead: null };
+    if (isRefused && wanted === plan) return { plan: toReport(observation, plan), ahead: null };
     const isFree = () => mayGoOn() && findOwner(files, this.#layout) === undefined;
     const ahead = await stageAhead({ files, bulk, layout: this.#layout }, wanted.operations, isFree);
-    return { plan: toReport(plan), ahead };
+    return { plan: toReport(observation, plan), ahead };
   }
 
   history(id?: string): History {
@@ -294,8 +306,8 @@ export class Patcher {
     let recovered: string | null = null;
     if (isInterrupted(files, this.#layout)) recovered = await this.#recoverLocked(waitMs);
     this.#log('info', CHECKING);
-    const first = await this.#lookUnlocked(policy, waitMs);
-    if (isEmpty(first.plan) && first.failure === undefined && findOwner(files, this.#layout) === undefined) {
+    const first = await this.#lookFirst(policy, waitMs);
+    if (first !== undefined && isEmpty(first.plan) && first.failure === undefined && !this.#isLocked()) {
       this.#saveCache(first.look.inventory);
       this.#logProblems(first.plan);
       this.#logNothing(first.plan);
@@ -307,30 +319,60 @@ export class Patcher {
         return this.#startLocked(policy, reason, lock, recovered);
       });
     } catch (error) {
-      return this.#keepUnwritable(policy, first, error, recovered);
+      return await this.#keepUnwritable(policy, error, recovered);
     }
   }
 
+  /** The look that needs no lock; undefined where there is work for sure, or something to read: the locked look finds out. */
+  async #lookFirst(policy: Policy, waitMs: number): Promise<Run | undefined> {
+    if (areOtherPacksNamed(this.#doors.files, this.#layout, this.#rules)) return undefined;
+    this.#mayRead = false;
+    try {
+      return await this.#lookUnlocked(policy, waitMs);
+    } catch (error) {
+      if (error instanceof UnknownContent) return undefined;
+      throw error;
+    } finally {
+      this.#mayRead = true;
+    }
+  }
+
+  #isLocked(): boolean {
+    return findOwner(this.#doors.files, this.#layout) !== undefined;
+  }
+
   /** Looks without the lock: what another run has changed meanwhile is looked at again when that run has ended. */
-  async #lookUnlocked(policy: Policy, waitMs: number): Promise<Run> {
+  #lookUnlocked(policy: Policy, waitMs: number): Promise<Run> {
+    return this.#lookAgain(policy, async () => {
+      if (this.#isLocked()) await this.#withLock(waitMs, () => Promise.resolve());
+    });
+  }
+
+  /** Looks a few times, where something moves under the look. */
+  async #lookAgain(policy: Policy, wait?: () => Promise<void>): Promise<Run> {
     for (let tries = 1; ; tries++) {
       try {
         return await this.#lookByPolicy(policy);
       } catch (error) {
         if (tries === LOOKS || !(error instanceof PatchError) || !MOVING.has(error.code)) throw error;
-        if (findOwner(this.#doors.files, this.#layout) !== undefined)
-          await this.#withLock(waitMs, () => Promise.resolve());
+        await wait?.();
       }
     }
   }
 
   /** A home that cannot even be locked has not been touched: where the policy is not strict, it stays as it was found. */
-  #keepUnwritable(policy: Policy, run: Run, error: unknown, recovered: string | null): RunResult {
+  async #keepUnwritable(policy: Policy, error: unknown, recovered: string | null): Promise<RunResult> {
     const { files } = this.#doors;
     const isUnwritable = error instanceof PatchError && (error.code === 'UNWRITABLE' || error.code === 'NO_SPACE');
     if (!isUnwritable || policy === 'strict' || this.#rules.companion || isInterrupted(files, this.#layout))
       throw error;
+    const run = await this.#lookUnlocked(policy, 0);
     if (run.plan.drifted.length > 0) throw error;
+    if (isEmpty(run.plan) && run.failure === undefined) {
+      this.#logProblems(run.plan);
+      this.#logNothing(run.plan);
+      return this.#result('nothing', run, null, recovered);
+    }
     this.#logKept(error);
     return this.#result('kept', { ...run, plan: { ...run.plan, changes: [] }, failure: error }, null, recovered);
   }
@@ -444,7 +486,7 @@ export class Patcher {
   // --- the steps of a start
 
   async #startLocked(policy: Policy, reason: string, lock: Lock, recovered: string | null): Promise<RunResult> {
-    let run = await this.#lookByPolicy(policy);
+    let run = await this.#lookAgain(policy);
     for (;;) {
       this.#logProblems(run.plan);
       if (run.failure !== undefined && policy === 'strict') throw run.failure;
@@ -697,7 +739,7 @@ export class Patcher {
   async #lookOnce(excluded: readonly Exclusion[], deep: boolean, record: 'with' | 'without'): Promise<Look> {
     const { files, bulk } = this.#doors;
     const ledger = record === 'with' ? this.#readLedger() : undefined;
-    const inventory = new Inventory(files, bulk, DigestCache.load(files, this.#layout.cache));
+    const inventory = new Inventory(files, bulk, DigestCache.load(files, this.#layout.cache), this.#mayRead);
     const unsettled = findUnsettled(
       files,
       this.#layout,
@@ -897,8 +939,23 @@ export class Patcher {
   }
 
   #interruptedProblem(): Problem {
-    const problem = problemOf(examineInterruption(this.#doors.files, this.#layout));
-    return problem.path === undefined ? problem : { ...problem, path: display(this.#layout, problem.path) };
+    const failed = this.#hasFailedRollback();
+    const path = display(this.#layout, this.#layout.journal);
+    return {
+      code: failed ? 'ROLLBACK_FAILED' : 'JOURNAL_MISSING',
+      severity: 'error',
+      path,
+      message: failed ? 'an interrupted transaction could not be undone' : 'a transaction was interrupted',
+      hint: 'Run prepatch recover, or start the server: the next start finishes or undoes it first.',
+    };
+  }
+
+  #hasFailedRollback(): boolean {
+    try {
+      return readJournal(this.#doors.files, this.#layout.journal)?.failed !== undefined;
+    } catch {
+      return true;
+    }
   }
 
   #ledgerNames(): readonly string[] {
@@ -1004,8 +1061,9 @@ interface Run {
   readonly failure: PatchError | undefined;
 }
 
-function toReport(plan: Plan): PlanReport {
+function toReport(observation: Observation, plan: Plan): PlanReport {
   const { home, layout, apply, revert, update, changes, problems, operations } = plan;
+  const packs = describePacks(observation, plan);
   const bytesNeeded = operations.reduce((sum, operation) => sum + stagedBytes(operation), 0);
   return {
     home,
@@ -1013,6 +1071,7 @@ function toReport(plan: Plan): PlanReport {
     apply,
     revert,
     update,
+    packs,
     changes,
     problems,
     bytesNeeded,

@@ -19,20 +19,33 @@ export type Learned =
   | { readonly kind: 'facts'; readonly facts: FileFacts }
   | { readonly kind: 'failed'; readonly error: Error };
 
+/** What a look that may not read ends with, where something is not known. */
+export class UnknownContent extends Error {
+  constructor() {
+    super('prepatch has a defect: a look that may not read was not asked whether it could end');
+    this.name = 'UnknownContent';
+  }
+}
+
 export class Inventory {
   readonly #files: Files;
   readonly #bulk: Bulk;
+  readonly #mayRead: boolean;
   readonly cache: DigestCache;
   /** How many bytes had to be read because the cache did not know them. */
   readBytes = 0;
 
-  constructor(files: Files, bulk: Bulk, cache: DigestCache) {
+  constructor(files: Files, bulk: Bulk, cache: DigestCache, mayRead = true) {
     this.#files = files;
     this.#bulk = bulk;
+    this.#mayRead = mayRead;
     this.cache = cache;
   }
 
-  /** Facts of each wanted file, in order. `deep` reads every file, whatever the cache says. */
+  /**
+   * Facts of each wanted file, in order. `deep` reads every file, whatever the cache says.
+   * @throws UnknownContent where this inventory may not read and would have to
+   */
   async learn(wanted: readonly Wanted[], deep: boolean, progress?: BulkProgress): Promise<Learned[]> {
     const known = wanted.map((want) => (deep ? undefined : this.#cached(want)));
     const missing = wanted.filter((_, index) => known[index] === undefined);
@@ -50,6 +63,7 @@ export class Inventory {
 
   async #read(wanted: readonly Wanted[], progress: BulkProgress | undefined): Promise<Learned[]> {
     if (wanted.length === 0) return [];
+    if (!this.#mayRead) throw new UnknownContent();
     const items = wanted.map((want) => ({
       path: want.path,
       sizeBytes: want.stat.sizeBytes,

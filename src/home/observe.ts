@@ -184,6 +184,12 @@ function warnOfAbsorbList(
   }
 }
 
+/** The names in Carbon’s list of applied packs, in its order. @throws PatchError NOT_A_FILE, UNREADABLE */
+export function readNames(files: Files, layout: Layout): readonly string[] {
+  const names = readText(files, layout.namesFile);
+  return names === undefined ? [] : parseNames(names);
+}
+
 function readState(files: Files, layout: Layout): Observation['state'] {
   const names = readText(files, layout.namesFile);
   const jars = layout.jarsFile === undefined ? undefined : readText(files, layout.jarsFile);

@@ -800,7 +800,7 @@ function isJarName(path: string): boolean {
 }
 
 /** The names of patches that a service pack absorbs; undefined where it has no list. @throws PatchError UNREADABLE */
-function readAbsorbed(files: Files, layout: Layout, pack: ListedPack): readonly string[] | undefined {
+export function readAbsorbed(files: Files, layout: Layout, pack: ListedPack): readonly string[] | undefined {
   const path = join(absolute(layout, packFolder(pack)), ABSORBED_LIST);
   const stat = files.stat(path);
   if (stat === undefined) return undefined;

@@ -14,7 +14,6 @@ port.on('message', (request: BatchRequest) => {
     try {
       if (item.kind === 'copy') {
         files.copyNew(item.source, item.path, item.mode, 'unflushed');
-        return { kind: 'copied' };
       }
       return { kind: 'done', digests: files.digest(item.path, item.withSha256) };
     } catch (error) {

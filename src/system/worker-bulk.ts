@@ -26,7 +26,6 @@ export interface BatchRequest {
 
 export type PlainResult =
   | { readonly kind: 'done'; readonly digests: Digests }
-  | { readonly kind: 'copied' }
   | {
       readonly kind: 'failed';
       readonly message: string;
@@ -66,26 +65,26 @@ export class WorkerBulk implements Bulk {
 
   async copy(items: readonly CopyItem[], progress?: BulkProgress): Promise<BulkResult[]> {
     if (!this.#isWorthThreads(items)) return this.#serial.copy(items, progress);
-    const copied = await this.#spread(
-      items.map(
-        (item): BatchItem => ({
-          kind: 'copy',
-          path: item.target,
-          source: item.source,
-          mode: item.mode,
-          withSha256: false,
-        }),
-      ),
-      items,
+    const plain = items.map(
+      (item): BatchItem => ({
+        kind: 'copy',
+        path: item.target,
+        source: item.source,
+        mode: item.mode,
+        withSha256: item.withSha256,
+      }),
     );
-    const failed = await flushAll(items, copied);
-    const whole = items.filter((_, index) => failed[index] === undefined);
-    const read = await this.digest(
-      whole.map((item) => ({ path: item.target, sizeBytes: item.sizeBytes, withSha256: item.withSha256 })),
-      progress,
-    );
-    let next = 0;
-    return failed.map((failure): BulkResult => failure ?? (read[next++] as BulkResult));
+    const flushes = new Flushes();
+    let copied: PlainResult[];
+    try {
+      copied = await this.#spread(plain, items, progress, (index, result) => {
+        if (result.kind === 'done') flushes.add(index, plain[index]?.path ?? '');
+      });
+    } finally {
+      await flushes.end();
+    }
+    const failed = await flushes.end();
+    return copied.map((result, index): BulkResult => failed.get(index) ?? revive(result));
   }
 
   async flushDirectories(paths: readonly string[]): Promise<void> {
@@ -106,6 +105,7 @@ export class WorkerBulk implements Bulk {
     items: readonly BatchItem[],
     sizes: readonly { readonly sizeBytes: number }[],
     progress?: BulkProgress,
+    onResult?: (index: number, result: PlainResult) => void,
   ): Promise<PlainResult[]> {
     const batches = toBatches(sizes);
     const results: PlainResult[] = new Array<PlainResult>(items.length);
@@ -125,7 +125,10 @@ export class WorkerBulk implements Bulk {
       const answered = (thread: Worker, answer: BatchAnswer) => {
         const range = batches[answer.batch];
         if (range === undefined) return;
-        for (const [index, result] of answer.results.entries()) results[range.start + index] = result;
+        for (const [n, result] of answer.results.entries()) {
+          results[range.start + n] = result;
+          onResult?.(range.start + n, result);
+        }
         doneItems += range.end - range.start;
         doneBytes += range.bytes;
         progress?.(doneItems, doneBytes);
@@ -146,6 +149,8 @@ export class WorkerBulk implements Bulk {
       };
       for (const { thread, message, error, exit } of listeners) {
         thread.on('message', message).on('error', error).on('exit', exit);
+        // Two at first: it goes on with the second while the answer to the first is on its way.
+        give(thread);
         give(thread);
       }
     });
@@ -174,24 +179,35 @@ function toBatches(items: readonly { readonly sizeBytes: number }[]): { start: n
   return batches;
 }
 
-/** Flushes what was copied, several files at once, so that one commit of the file system's journal serves many. */
-async function flushAll(
-  items: readonly CopyItem[],
-  copied: readonly PlainResult[],
-): Promise<(BulkResult | undefined)[]> {
-  const failed: (BulkResult | undefined)[] = copied.map((result) =>
-    result.kind === 'failed' ? revive(result) : undefined,
-  );
-  let next = 0;
-  const work = async () => {
-    for (let index = next++; index < items.length; index = next++) {
-      const item = items[index];
-      if (item === undefined || failed[index] !== undefined) continue;
-      failed[index] = await flushOne(item.target);
+/** Flushes files while others are still copied, several at once, so that one commit of the file system's journal serves many. */
+class Flushes {
+  readonly #waiting: { readonly index: number; readonly path: string }[] = [];
+  readonly #failed = new Map<number, BulkResult>();
+  readonly #flushers: Promise<void>[] = [];
+  #running = 0;
+
+  add(index: number, path: string): void {
+    this.#waiting.push({ index, path });
+    if (this.#running < FLUSHES_AT_ONCE) this.#flushers.push(this.#flush());
+  }
+
+  /** Waits for all. @returns what has failed, by index */
+  async end(): Promise<ReadonlyMap<number, BulkResult>> {
+    await Promise.all(this.#flushers);
+    return this.#failed;
+  }
+
+  async #flush(): Promise<void> {
+    this.#running += 1;
+    try {
+      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+        const failure = await flushOne(next.path);
+        if (failure !== undefined) this.#failed.set(next.index, failure);
+      }
+    } finally {
+      this.#running -= 1;
     }
-  };
-  await Promise.all(Array.from({ length: FLUSHES_AT_ONCE }, work));
-  return failed;
+  }
 }
 
 /** Undefined where it succeeded. A failed flush is never tried again. */
@@ -212,7 +228,6 @@ async function flushOne(path: string): Promise<BulkResult | undefined> {
 
 function revive(result: PlainResult): BulkResult {
   if (result.kind === 'done') return result;
-  if (result.kind === 'copied') throw new Error('prepatch has a defect: a copy was not read back');
   if (result.errno !== undefined)
     return { kind: 'failed', error: Object.assign(new Error(result.message), { code: result.errno }) };
   const known = result.code === 'NOT_A_FILE' || result.code === 'INPUT_TOO_LARGE' ? result.code : undefined;

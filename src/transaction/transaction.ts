@@ -82,6 +82,13 @@ export async function runTransaction(context: TransactionContext, request: Trans
   await new Transaction(context, request).run();
 }
 
+interface Staging {
+  readonly index: number;
+  readonly operation: WriteOperation;
+  readonly source: string;
+  readonly target: string;
+}
+
 /** One transaction from its first byte on disk to its last. */
 class Transaction {
   readonly #context: TransactionContext;
@@ -97,6 +104,8 @@ class Transaction {
   readonly #backedUp = new Map<number, FileStat>();
   /** Payloads that were copied, flushed and read before this run. */
   readonly #ahead: AheadStock;
+  /** Staged files as they were when they had been flushed and their digests found to be right. */
+  readonly #staged = new Map<number, FileStat>();
   /** What the journal says of actions, by operation. */
   readonly #acts = new Map<number, ActionRecord[]>();
   #actions: ActionRun | undefined;
@@ -196,46 +205,62 @@ class Transaction {
 
   async #stage(): Promise<void> {
     const { files, bulk, layout } = this.#context;
-    const copies: { index: number; operation: WriteOperation; source: string }[] = [];
+    const copies: Staging[] = [];
+    const links: Staging[] = [];
     for (const [index, operation] of this.#operations.entries()) {
       if (operation.kind !== 'write' || operation.source.kind === 'late') continue;
       const target = this.#work(index, 'new');
       if (operation.source.kind === 'text') files.writeNew(target, operation.source.text, operation.after.mode);
       else if (operation.source.kind === 'path') {
-        if (!this.#ahead.take(index, target))
-          copies.push({ index, operation, source: absolute(layout, operation.source.path) });
-      } else if (!operation.source.lastUse || !this.#link(join(layout.store, operation.source.sha256), target)) {
-        copies.push({ index, operation, source: join(layout.store, operation.source.sha256) });
-      } else
-        this.#checkDigests(
-          operation,
-          files.digest(target, false),
-          join(layout.store, operation.source.sha256),
-          'STORE_DAMAGED',
-        );
+        const source = absolute(layout, operation.source.path);
+        if (!this.#ahead.take(index, target)) copies.push({ index, operation, source, target });
+      } else {
+        const source = join(layout.store, operation.source.sha256);
+        const isLinked = operation.source.lastUse && this.#link(source, target);
+        (isLinked ? links : copies).push({ index, operation, source, target });
+      }
     }
     this.#ahead.flush();
+    this.#checkStaged(
+      links,
+      await bulk.digest(
+        links.map(({ operation, target }) => ({
+          path: target,
+          sizeBytes: operation.after.sizeBytes,
+          withSha256: false,
+        })),
+      ),
+    );
     const totalBytes = copies.reduce((sum, copy) => sum + copy.operation.after.sizeBytes, 0);
     this.#summary = { ...this.#request.summary, ...countWork(this.#operations), stagedBytes: totalBytes };
     const results = await bulk.copy(
-      copies.map(({ index, operation, source }) => ({
+      copies.map(({ operation, source, target }) => ({
         source,
-        target: this.#work(index, 'new'),
+        target,
         sizeBytes: operation.after.sizeBytes,
         mode: operation.after.mode,
         withSha256: operation.after.sha256 !== undefined,
       })),
       (doneItems, doneBytes) => this.#progress('stage', doneItems, copies.length, doneBytes, totalBytes),
     );
-    for (const [n, { operation, source }] of copies.entries()) {
-      const digests = resultOf(results[n], source);
-      this.#checkDigests(
-        operation,
-        digests,
-        source,
-        operation.source.kind === 'store' ? 'STORE_DAMAGED' : 'PACK_CHANGED',
-      );
+    this.#checkStaged(copies, results);
+  }
+
+  /** What is staged must be what was planned; each file that is, is remembered as it is now. */
+  #checkStaged(staged: readonly Staging[], results: readonly BulkResult[]): void {
+    for (const [n, { index, operation, source, target }] of staged.entries()) {
+      const code = operation.source.kind === 'store' ? 'STORE_DAMAGED' : 'PACK_CHANGED';
+      this.#checkDigests(operation, resultOf(results[n], source), source, code);
+      const stat = this.#context.files.stat(target);
+      if (stat !== undefined) this.#staged.set(index, stat);
     }
+  }
+
+  /** The file at an operation's path, if it is the very one that was staged for it and not written to since it was read. */
+  #asStaged(index: number, path: string): FileStat | undefined {
+    const staged = this.#staged.get(index);
+    const stat = staged === undefined ? undefined : this.#context.files.stat(path);
+    return staged !== undefined && stat !== undefined && sameFile(staged, stat) ? stat : undefined;
   }
 
   #checkDigests(
@@ -459,14 +484,17 @@ class Transaction {
     }
   }
 
-  /** Every changed path is read again and compared with its layer, but for the very files that were read when staged ahead. */
+  /**
+   * Every changed path is compared with its layer. It is read again, unless it is the very file, unchanged, whose digest was
+   * taken when it was staged.
+   */
   async #verify(): Promise<void> {
     this.#phase('verify');
     const { files, bulk, layout } = this.#context;
     const written = this.#operations.filter((operation, index): operation is WriteOperation => {
       if (operation.kind !== 'write') return false;
       const path = absolute(layout, operation.path);
-      const stat = this.#ahead.asTaken(index, path);
+      const stat = this.#ahead.asTaken(index, path) ?? this.#asStaged(index, path);
       if (stat !== undefined) this.#request.onVerified?.(path, stat, operation.after.md5);
       return stat === undefined;
     });
