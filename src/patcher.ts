@@ -38,7 +38,7 @@ import type { Observation } from './plan/observation.js';
 import { type Operation, stagedBytes } from './plan/operation.js';
 import { describePacks, type PackFacts } from './plan/pack-facts.js';
 import type { Plan } from './plan/plan.js';
-import type { Problem } from './problem.js';
+import { type Problem, problemOf } from './problem.js';
 import { type History, type HistoryRecord, readHistory } from './state/history.js';
 import { formatLedger, readLedger } from './state/ledger-file.js';
 import type { Bulk } from './system/bulk.js';
@@ -48,8 +48,7 @@ import type { Commands } from './system/run-command.js';
 import { type AheadReport, countAhead, stageAhead } from './transaction/ahead.js';
 import { toPatchError } from './transaction/to-patch-error.js';
 import { findOwner, Lock } from './transaction/lock.js';
-import { isInterrupted, type Recovery, recover } from './transaction/recover.js';
-import { readJournal } from './transaction/journal.js';
+import { examineInterruption, isInterrupted, type Recovery, recover } from './transaction/recover.js';
 import { type ActionsRequest, runTransaction, type TransactionContext } from './transaction/transaction.js';
 
 export interface PatcherDoors {
@@ -199,8 +198,8 @@ export class Patcher {
         ? null
         : { id: last.transaction, outcome: last.outcome, at: new Date(last.recordedMs).toISOString() };
     if (isInterrupted(files, this.#layout) && base.lockedBy === null) {
-      const problems = [this.#interruptedProblem()];
-      const state = this.#hasFailedRollback() ? 'rollback-failed' : 'interrupted';
+      const problem = this.#interruptedProblem();
+      const state = problem.code === 'INTERRUPTED' ? 'interrupted' : 'rollback-failed';
       return {
         ...base,
         state,
@@ -209,7 +208,7 @@ export class Patcher {
         base: { plugins: 0, covered: 0, unknown: [] },
         lastTransaction,
         packs: [],
-        problems,
+        problems: [problem],
       };
     }
     const { observation, inventory } = await this.#look([], false);
@@ -939,23 +938,8 @@ export class Patcher {
   }
 
   #interruptedProblem(): Problem {
-    const failed = this.#hasFailedRollback();
-    const path = display(this.#layout, this.#layout.journal);
-    return {
-      code: failed ? 'ROLLBACK_FAILED' : 'JOURNAL_MISSING',
-      severity: 'error',
-      path,
-      message: failed ? 'an interrupted transaction could not be undone' : 'a transaction was interrupted',
-      hint: 'Run prepatch recover, or start the server: the next start finishes or undoes it first.',
-    };
-  }
-
-  #hasFailedRollback(): boolean {
-    try {
-      return readJournal(this.#doors.files, this.#layout.journal)?.failed !== undefined;
-    } catch {
-      return true;
-    }
+    const problem = problemOf(examineInterruption(this.#doors.files, this.#layout));
+    return problem.path === undefined ? problem : { ...problem, path: display(this.#layout, problem.path) };
   }
 
   #ledgerNames(): readonly string[] {
