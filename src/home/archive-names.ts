@@ -3,6 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { type Refused, refuse } from './archive-refusal.js';
+import { foldName } from './fold-name.js';
 
 const SEGMENT_LIMIT_BYTES = 255;
 const PATH_LIMIT_BYTES = 4096;
@@ -81,9 +82,4 @@ function note(
   if (known.isEntry && isEntry) return refuse('duplicate-name', 'there are two entries of this name', name);
   known.isEntry ||= isEntry;
   return undefined;
-}
-
-/** One key for all spellings that some file system takes for the same name. Upper case first: `ß` and `ſ` have one there. */
-function foldName(path: string): string {
-  return path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC');
 }

@@ -10,6 +10,7 @@ import { md5OfText } from '../system/digest-text.js';
 import type { Files, FileStat } from '../system/files.js';
 import { formatJars, formatNames, parseJars, parseNames } from './carbon-state.js';
 import { ABSENT, type FileEntry, type Md5, type RootedPath, type Sha256 } from './entry.js';
+import { findCollisions } from './find-collisions.js';
 import type { Inventory, Wanted } from './inventory.js';
 import {
   absolute,
@@ -96,6 +97,7 @@ export async function observe(
   });
   const elsewhere = await lookElsewhere(files, layout, inventory, touched, { ledger, deep: options.deep });
   problems.push(...elsewhere.problems);
+  problems.push(...findCollisions(files, layout, { packs, ledger, touched, plugins, elsewhere: elsewhere.seen }));
   const listed = [...candidates, ...listing.patches];
   const stateFiles = [layout.namesFile, ...(layout.jarsFile === undefined ? [] : [layout.jarsFile]), layout.ledger];
   return {

@@ -77,6 +77,31 @@ describe.skipIf(isNotRoot)('patched and reverted, byte for byte', LONG, () => {
   });
 });
 
+describe.skipIf(need('root', 'fuse', 'exfat') !== undefined)(
+  'a file system that takes names in any case for one',
+  LONG,
+  () => {
+    test('is patched and reverted, byte for byte, though files have no second name there', async () => {
+      await goThereAndBack(new TestHome('4.2', ODD_HOME, mounts.exfat(mounts.folder('exfat'))));
+    });
+
+    test('a pack that brings a plugin in another spelling is a conflict, before anything is touched', async () => {
+      const home = new TestHome('4.2', ODD_HOME, mounts.exfat(mounts.folder('exfat')));
+      home.addPatch('patch0003', [bundle('CORE', 'p3')]);
+      const before = contentOf(home);
+      const { exitCode, stdout, stderr } = await applyTo(home);
+      expect(exitCode).toBe(3);
+      expect(stdout + stderr).toMatch(/patch0003 brings .*CORE.* the file system takes both names for one \(?CONFLICT/);
+      expect(compareTrees(contentOf(home), before)).toEqual([]);
+      home.addPatch('patch0004', [text('new.txt', 'p4')]);
+      home.addPatch('patch0005', [text('NEW.txt', 'p5')]);
+      const run = await runPrepatch(['apply', '--home', home.root, '--policy', 'degraded', '--json']);
+      expect(run.exitCode, run.stderr).toBe(0);
+      expect(home.names()).toEqual(['servicepack001', 'patch0001', 'patch0002', 'patch0004']);
+    });
+  },
+);
+
 describe.skipIf(isNotRoot)('a home in the lower layer of an overlay, as in a container’s image', LONG, () => {
   function overlaid(layout: '4.2' | '4.4' = '4.2'): { readonly home: TestHome; readonly lower: TestHome } {
     const lower = new TestHome(layout, ODD_HOME, mounts.folder('lower'));

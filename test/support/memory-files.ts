@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { PatchError } from '../../src/error.js';
 import type { Md5, Sha256 } from '../../src/home/entry.js';
+import { foldName } from '../../src/home/fold-name.js';
 import type { Digests, Files, FileStat } from '../../src/system/files.js';
 
 interface FileNode {
@@ -84,6 +85,8 @@ export interface MemoryRules {
   readonly strictRename: boolean;
   /** Whether files can have a second name. */
   readonly links: boolean;
+  /** Whether names in another case, or another Unicode form, are the same name; the first spelling is kept. */
+  readonly folds: boolean;
 }
 
 const ROOT = 1;
@@ -102,7 +105,7 @@ export class MemoryFiles implements Files {
   freeSpaceBytes = 2 ** 40;
 
   constructor(rules: Partial<MemoryRules> = {}, disk?: Disk) {
-    this.#rules = { strictRename: false, links: true, ...rules };
+    this.#rules = { strictRename: false, links: true, folds: false, ...rules };
     this.#disk = disk ?? {
       nodes: new Map([[ROOT, directoryNode(0o755, 1, START_MS)]]),
       names: new Map([[ROOT, new Map<string, number>()]]),
@@ -519,9 +522,18 @@ export class MemoryFiles implements Files {
     const slash = path.lastIndexOf('/');
     const directory = this.#walk(path.slice(0, slash) || '/', true, []);
     if (this.#node(directory).kind !== 'directory') throw errno('ENOTDIR', path);
-    const name = path.slice(slash + 1);
-    if (Buffer.byteLength(name) > 255) throw errno('ENAMETOOLONG', path);
+    const wanted = path.slice(slash + 1);
+    if (Buffer.byteLength(wanted) > 255) throw errno('ENAMETOOLONG', path);
+    const name = this.#spelling(directory, wanted);
     return { directory, name, node: this.#disk.names.get(directory)?.get(name) };
+  }
+
+  /** The name as a directory has it; as it is wanted where it is not there. */
+  #spelling(directory: number, wanted: string): string {
+    const names = this.#disk.names.get(directory);
+    if (!this.#rules.folds || names === undefined || names.has(wanted)) return wanted;
+    const key = foldName(wanted);
+    return [...names.keys()].find((name) => foldName(name) === key) ?? wanted;
   }
 
   /** The node at a path; `parts` becomes its path without links. */
@@ -541,7 +553,7 @@ export class MemoryFiles implements Files {
         continue;
       }
       if (Buffer.byteLength(name) > 255) throw errno('ENAMETOOLONG', path);
-      const next = this.#disk.names.get(number)?.get(name);
+      const next = this.#disk.names.get(number)?.get(this.#spelling(number, name));
       if (next === undefined) throw errno('ENOENT', path);
       const node = this.#node(next);
       if (node.kind === 'link' && (rest.length > 0 || followLast)) {

@@ -1,5 +1,5 @@
-// File systems for a test, each mounted over a folder of its own and gone after it: tmpfs, an XFS image, an overlay, a bind mount,
-// a read-only view. Needs root rights (need.ts); what the kernel lacks is an error that says so.
+// File systems for a test, each mounted over a folder of its own and gone after it: tmpfs, images of XFS and exFAT, an overlay, a
+// bind mount, a read-only view. Needs root rights (need.ts); what the kernel lacks is an error that says so.
 import { execFileSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 /** Everything that a test has mounted, to be taken away in reverse. */
 export class Mounts {
   readonly #folder = mkdtempSync(join(tmpdir(), 'prepatch-mounts-'));
-  readonly #points: string[] = [];
+  readonly #undo: (() => unknown)[] = [];
   #count = 0;
 
   /** A new empty folder, which goes with the mounts. */
@@ -24,12 +24,20 @@ export class Mounts {
 
   /** An XFS of 400 MB in a sparse file, with reflinks. */
   xfs(point: string): string {
-    const image = join(this.#folder, `${this.#count++}-image`);
-    const descriptor = openSync(image, 'wx');
-    ftruncateSync(descriptor, 400 * 1024 * 1024);
-    closeSync(descriptor);
+    const image = this.#image();
     run('mkfs.xfs', ['-q', '-m', 'reflink=1', image]);
     return this.#mount(point, ['-o', 'loop', image]);
+  }
+
+  /** An exFAT in user space: names in any case are the same, files have no second name, no owner and no mode of their own. */
+  exfat(point: string): string {
+    const image = this.#image();
+    run('mkfs.exfat', [image]);
+    const device = run('losetup', ['--find', '--show', image]).trim();
+    this.#undo.push(() => run('losetup', ['--detach', device]));
+    run('mount.exfat-fuse', [device, point]);
+    this.#undo.push(() => run('umount', [point]));
+    return point;
   }
 
   /** `lower` as it is, with everything that is changed in it kept elsewhere. */
@@ -49,18 +57,26 @@ export class Mounts {
   }
 
   dispose(): void {
-    for (const point of this.#points.reverse()) run('umount', [point]);
+    for (const undo of this.#undo.reverse()) undo();
     rmSync(this.#folder, { recursive: true });
   }
 
   #mount(point: string, words: readonly string[]): string {
     run('mount', [...words, point]);
-    this.#points.push(point);
+    this.#undo.push(() => run('umount', [point]));
     return point;
+  }
+
+  #image(): string {
+    const image = join(this.#folder, `${this.#count++}-image`);
+    const descriptor = openSync(image, 'wx');
+    ftruncateSync(descriptor, 400 * 1024 * 1024);
+    closeSync(descriptor);
+    return image;
   }
 }
 
-function run(program: string, words: readonly string[]): void {
+function run(program: string, words: readonly string[]): string {
   const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
-  execFileSync(program, words, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  return execFileSync(program, words, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }

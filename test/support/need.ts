@@ -25,6 +25,16 @@ const NEEDS = {
   busybox: program('busybox', 'BusyBox', 'apt-get install busybox'),
   chromium: program('chromium', 'Chromium', 'apt-get install chromium'),
   xfs: program('mkfs.xfs', 'mkfs.xfs', 'apt-get install xfsprogs'),
+  exfat: {
+    isThere: () => program('mount.exfat-fuse', '', '').isThere() && program('mkfs.exfat', '', '').isThere(),
+    what: 'exFAT (mount.exfat-fuse, mkfs.exfat)',
+    install: 'apt-get install exfat-fuse exfatprogs',
+  },
+  fuse: {
+    isThere: () => existsSync('/dev/fuse'),
+    what: '/dev/fuse (file systems in user space)',
+    install: 'modprobe fuse, or run the container with --device /dev/fuse',
+  },
   root: {
     isThere: () => process.getuid?.() === 0,
     what: 'root rights (it mounts a file system)',

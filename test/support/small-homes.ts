@@ -55,17 +55,17 @@ export function configOf(values: Record<string, unknown> = {}): Config {
   return resolveConfig([{ name: 'test', values: { companion: 'none', waitSeconds: 0, ...values } }]).config;
 }
 
-function emptyHome(rules: ConstructorParameters<typeof MemoryFiles>[0] = {}): MemoryFiles {
+export function emptyHome(rules: ConstructorParameters<typeof MemoryFiles>[0] = {}): MemoryFiles {
   const files = new MemoryFiles(rules);
   for (const folder of [PLUGINS, PATCHES, SERVICEPACKS]) makeFolder(files, folder);
   return files;
 }
 
-function putPlugins(files: Files, ...names: readonly string[]): void {
+export function putPlugins(files: Files, ...names: readonly string[]): void {
   for (const name of names) put(files, `${PLUGINS}/${name}_1.0.0.jar`, jar(name, '1.0.0', 'original'));
 }
 
-function putPatch(files: Files, patch: string, content: Readonly<Record<string, Buffer | string>>): void {
+export function putPatch(files: Files, patch: string, content: Readonly<Record<string, Buffer | string>>): void {
   for (const [name, bytes] of Object.entries(content)) put(files, `${PATCHES}/${patch}/${name}`, bytes);
 }
 
