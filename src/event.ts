@@ -6,7 +6,8 @@ export type Phase = 'recover' | 'look' | 'check' | 'stage' | 'deploy' | 'verify'
 
 /** Sizes in bytes, times in milliseconds. `transaction` is the id of the transaction that an event belongs to. */
 export type PatchEvent =
-  | { readonly kind: 'log'; readonly level: LogLevel; readonly body: string }
+  /** `more`: the next event is another line of the same level; logs may write the lines together. */
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly body: string; readonly more?: true }
   | { readonly kind: 'phase'; readonly phase: Phase; readonly transaction: string | undefined }
   /** What a transaction is about to do; comes after its `begun`. */
   | {

@@ -637,7 +637,7 @@ export class Patcher {
     if (!quiet) {
       const { apply, revert, update, changes } = plan;
       this.#emit({ kind: 'plan', transaction, apply, revert, update, changes: changes.length });
-      for (const line of plan.detected.lines) this.#log('info', line);
+      this.#logAll(plan.detected.lines);
       this.#log('info', CHANGES_DETECTED);
       this.#log('info', APPLYING);
     }
@@ -645,7 +645,7 @@ export class Patcher {
     this.#lookMs = 0;
     const context = this.#context((event) => {
       if (event.kind !== 'phase' || event.phase !== 'verify' || quiet) return;
-      for (const line of appliedLines(plan)) this.#log('info', line);
+      this.#logAll(appliedLines(plan));
       this.#log('info', VERIFICATION_STARTED);
     });
     try {
@@ -1005,6 +1005,13 @@ export class Patcher {
     const what =
       outcome.action === 'complete' ? 'had been committed, and was completed' : 'was undone, the home is as before';
     this.#log('warn', `Transaction ${outcome.transaction ?? ''} was interrupted; it ${what}`);
+  }
+
+  /** Many lines at once, written together. */
+  #logAll(bodies: readonly string[]): void {
+    for (const body of bodies.slice(0, -1)) this.#emit({ kind: 'log', level: 'info', body, more: true });
+    const last = bodies.at(-1);
+    if (last !== undefined) this.#log('info', last);
   }
 
   #log(level: LogLevel, body: string): void {

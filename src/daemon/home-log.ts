@@ -35,6 +35,8 @@ export class HomeLog {
   readonly #startedMs: number;
   #waiting: TimedLine[] | undefined = [];
   #events: PatchEvent[] | undefined = [];
+  /** Lines that are written together with the one that comes next. */
+  #burst = '';
   #logger = 'prepatch';
   #step: Phase = 'look';
   #work: WorkLogger | undefined;
@@ -54,7 +56,11 @@ export class HomeLog {
     if (transaction !== undefined) this.#logger = `prepatch.${transaction}`;
     if (event.kind !== 'progress') this.#events?.push(event);
     const text = textOf(event);
-    if (text !== undefined) this.#line({ ...text, timeMs, logger: this.#logger, step: this.#step });
+    if (text !== undefined) {
+      const line = { ...text, timeMs, logger: this.#logger, step: this.#step };
+      if (this.#work !== undefined && event.kind === 'log' && event.more === true) this.#burst += formatTimedLine(line);
+      else this.#line(line);
+    }
     this.#page?.advance(event);
   };
 
@@ -77,7 +83,8 @@ export class HomeLog {
 
   #line(line: TimedLine): void {
     if (this.#work !== undefined) {
-      this.#work.write(line);
+      this.#work.write(line, this.#burst + formatTimedLine(line));
+      this.#burst = '';
       return;
     }
     const text = formatTimedLine(line);

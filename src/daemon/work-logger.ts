@@ -4,10 +4,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogLevel } from '../event.js';
 import { LOG_LEVELS, levelLog, STORY_LOG, stepLog } from '../report/log-route.js';
-import { formatTimedLine, type TimedLine } from '../report/timed-line.js';
+import type { TimedLine } from '../report/timed-line.js';
 
 export interface WorkLogger {
-  write(line: TimedLine): void;
+  /** `text` is what is written: the line, with those before it that go where it goes. */
+  write(line: TimedLine, text: string): void;
   close(): void;
 }
 
@@ -59,8 +60,8 @@ export async function openWorkLogger(append: AppendLine): Promise<WorkLogger> {
   // The logger is a stream, and streams begin to flow in the next turn only; from then on they hand on at once.
   await nextTurn();
   return {
-    write: (line) => {
-      const info: Info = { level: line.level, message: formatTimedLine(line), line };
+    write: (line, text) => {
+      const info: Info = { level: line.level, message: text, line };
       logger.log(info);
     },
     close: () => {

@@ -69,15 +69,17 @@ export class Inventory {
       sizeBytes: want.stat.sizeBytes,
       withSha256: want.withSha256,
     }));
-    const results = await this.#bulk.digest(items, progress);
-    const learned: Learned[] = [];
-    for (const [index, want] of wanted.entries()) {
-      const result = results[index];
-      if (result === undefined) throw new Error('prepatch has a defect: a digest is missing');
+    const learned = new Array<Learned | undefined>(wanted.length);
+    await this.#bulk.digest(items, progress, (index, result) => {
+      const want = wanted[index];
+      if (want === undefined) return;
       this.readBytes += want.stat.sizeBytes;
-      learned.push(result.kind === 'failed' ? result : this.#complete(want, result.digests));
-    }
-    return learned;
+      learned[index] = result.kind === 'failed' ? result : this.#complete(want, result.digests);
+    });
+    return learned.map((one) => {
+      if (one === undefined) throw new Error('prepatch has a defect: a digest is missing');
+      return one;
+    });
   }
 
   #complete(want: Wanted, digests: Digests): Learned {

@@ -2,7 +2,7 @@
 // engine plans over it as over any home, so that what it says beforehand is what a start will find.
 
 import { basename, dirname } from 'node:path';
-import type { Bulk, BulkProgress, BulkResult, CopyItem, DigestItem } from '../system/bulk.js';
+import type { Bulk, BulkProgress, BulkResult, CopyItem, DigestItem, OnResult } from '../system/bulk.js';
 import type { Digests, Files, FileStat } from '../system/files.js';
 
 export interface Overlay {
@@ -128,9 +128,9 @@ export class OverlayBulk implements Bulk {
     this.#overlay = overlay;
   }
 
-  digest(items: readonly DigestItem[], progress?: BulkProgress): Promise<BulkResult[]> {
+  digest(items: readonly DigestItem[], progress?: BulkProgress, onResult?: OnResult): Promise<BulkResult[]> {
     const real = items.map((item) => ({ ...item, path: realPathOf(this.#overlay, item.path) }));
-    return this.#bulk.digest(real, progress);
+    return this.#bulk.digest(real, progress, onResult);
   }
 
   copy(items: readonly CopyItem[], progress?: BulkProgress): Promise<BulkResult[]> {

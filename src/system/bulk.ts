@@ -25,8 +25,11 @@ export type BulkResult =
 /** Called now and then with the number of items and bytes that are done. */
 export type BulkProgress = (doneItems: number, doneBytes: number) => void;
 
+/** Called with each result as it comes, in any order, while others are still worked on. */
+export type OnResult = (index: number, result: BulkResult) => void;
+
 export interface Bulk {
-  digest(items: readonly DigestItem[], progress?: BulkProgress): Promise<BulkResult[]>;
+  digest(items: readonly DigestItem[], progress?: BulkProgress, onResult?: OnResult): Promise<BulkResult[]>;
   /** Copies to targets that must not be there, flushes them, reads them back; the digests are those of the targets. */
   copy(items: readonly CopyItem[], progress?: BulkProgress): Promise<BulkResult[]>;
   /** Makes the names in directories durable. @throws the first error */
@@ -41,8 +44,8 @@ export class SerialBulk implements Bulk {
     this.#files = files;
   }
 
-  async digest(items: readonly DigestItem[], progress?: BulkProgress): Promise<BulkResult[]> {
-    return inOrder(items, progress, (item) => this.#files.digest(item.path, item.withSha256));
+  async digest(items: readonly DigestItem[], progress?: BulkProgress, onResult?: OnResult): Promise<BulkResult[]> {
+    return inOrder(items, progress, (item) => this.#files.digest(item.path, item.withSha256), onResult);
   }
 
   async copy(items: readonly CopyItem[], progress?: BulkProgress): Promise<BulkResult[]> {
@@ -63,10 +66,12 @@ function inOrder<T extends { readonly sizeBytes: number }>(
   items: readonly T[],
   progress: BulkProgress | undefined,
   work: (item: T) => Digests,
+  onResult?: OnResult,
 ): BulkResult[] {
   let doneBytes = 0;
   return items.map((item, index) => {
     const result = attempt(() => work(item));
+    onResult?.(index, result);
     doneBytes += item.sizeBytes;
     progress?.(index + 1, doneBytes);
     return result;

@@ -6,7 +6,7 @@ import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { errnoOf, PatchError } from '../error.js';
-import type { Bulk, BulkProgress, BulkResult, CopyItem, DigestItem } from './bulk.js';
+import type { Bulk, BulkProgress, BulkResult, CopyItem, DigestItem, OnResult } from './bulk.js';
 import { SerialBulk } from './bulk.js';
 import type { Digests, Files } from './files.js';
 
@@ -55,12 +55,12 @@ export class WorkerBulk implements Bulk {
     this.#serial = new SerialBulk(files);
   }
 
-  async digest(items: readonly DigestItem[], progress?: BulkProgress): Promise<BulkResult[]> {
-    if (!this.#isWorthThreads(items)) return this.#serial.digest(items, progress);
+  async digest(items: readonly DigestItem[], progress?: BulkProgress, onResult?: OnResult): Promise<BulkResult[]> {
+    if (!this.#isWorthThreads(items)) return this.#serial.digest(items, progress, onResult);
     const plain = items.map(
       (item): BatchItem => ({ kind: 'digest', path: item.path, source: '', mode: 0, withSha256: item.withSha256 }),
     );
-    return (await this.#spread(plain, items, progress)).map(revive);
+    return this.#spread(plain, items, progress, onResult);
   }
 
   async copy(items: readonly CopyItem[], progress?: BulkProgress): Promise<BulkResult[]> {
@@ -75,7 +75,7 @@ export class WorkerBulk implements Bulk {
       }),
     );
     const flushes = new Flushes();
-    let copied: PlainResult[];
+    let copied: BulkResult[];
     try {
       copied = await this.#spread(plain, items, progress, (index, result) => {
         if (result.kind === 'done') flushes.add(index, plain[index]?.path ?? '');
@@ -84,7 +84,7 @@ export class WorkerBulk implements Bulk {
       await flushes.end();
     }
     const failed = await flushes.end();
-    return copied.map((result, index): BulkResult => failed.get(index) ?? revive(result));
+    return copied.map((result, index) => failed.get(index) ?? result);
   }
 
   async flushDirectories(paths: readonly string[]): Promise<void> {
@@ -105,10 +105,10 @@ export class WorkerBulk implements Bulk {
     items: readonly BatchItem[],
     sizes: readonly { readonly sizeBytes: number }[],
     progress?: BulkProgress,
-    onResult?: (index: number, result: PlainResult) => void,
-  ): Promise<PlainResult[]> {
+    onResult?: OnResult,
+  ): Promise<BulkResult[]> {
     const batches = toBatches(sizes);
-    const results: PlainResult[] = new Array<PlainResult>(items.length);
+    const results: BulkResult[] = new Array<BulkResult>(items.length);
     let nextBatch = 0;
     let doneItems = 0;
     let doneBytes = 0;
@@ -125,20 +125,28 @@ export class WorkerBulk implements Bulk {
       const answered = (thread: Worker, answer: BatchAnswer) => {
         const range = batches[answer.batch];
         if (range === undefined) return;
-        for (const [n, result] of answer.results.entries()) {
+        // First the next work, so that the thread goes on while its answer is looked at.
+        open -= 1;
+        if (open > 0) give(thread);
+        for (const [n, plain] of answer.results.entries()) {
+          const result = revive(plain);
           results[range.start + n] = result;
           onResult?.(range.start + n, result);
         }
         doneItems += range.end - range.start;
         doneBytes += range.bytes;
         progress?.(doneItems, doneBytes);
-        open -= 1;
-        if (open > 0) give(thread);
-        else settle(() => resolve(results));
+        if (open === 0) settle(() => resolve(results));
       };
       const listeners = threads.map((thread) => ({
         thread,
-        message: (answer: BatchAnswer) => answered(thread, answer),
+        message: (answer: BatchAnswer) => {
+          try {
+            answered(thread, answer);
+          } catch (error) {
+            settle(() => reject(error instanceof Error ? error : new Error(String(error))));
+          }
+        },
         error: (error: Error) => settle(() => reject(error)),
         exit: () => settle(() => reject(new Error('a worker thread ended by itself'))),
       }));
@@ -149,10 +157,10 @@ export class WorkerBulk implements Bulk {
       };
       for (const { thread, message, error, exit } of listeners) {
         thread.on('message', message).on('error', error).on('exit', exit);
-        // Two at first: it goes on with the second while the answer to the first is on its way.
-        give(thread);
         give(thread);
       }
+      // A second for each: it goes on with that while the answer to the first is on its way.
+      for (const thread of threads) give(thread);
     });
   }
 
