@@ -19,6 +19,7 @@ export type { Config, DriftRule, Policy, SettingKey } from './config.js';
 export type { EventSink, LogLevel, PatchEvent, Phase, Severity, TransactionState } from './event.js';
 export type { NoticeCode, Problem, ProblemCode } from './problem.js';
 export type { HomeState, PlanReport, RunResult, Status, VerifyResult } from './patcher.js';
+export type { ActionFacts, ActionWish, HealthFacts, PackFacts, PackState } from './plan/pack-facts.js';
 export type { Change, ChangeAction } from './plan/plan.js';
 export type { DirectoryEntry, Entry, FileEntry, ForeignEntry, ObservedEntry } from './home/entry.js';
 export type { LayoutName } from './home/layout.js';

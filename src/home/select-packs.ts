@@ -3,6 +3,7 @@
 
 import type { CandidatePack, Eligibility, EligibilityInput } from '../plan/eligibility.js';
 import type { Ledger } from '../plan/ledger.js';
+import type { PackManifest } from '../plan/pack-manifest.js';
 import { notice, type Problem } from '../problem.js';
 import type { Files } from '../system/files.js';
 import { readHomeFacts } from './home-version.js';
@@ -33,7 +34,12 @@ export interface Selection {
   /** In applied order. */
   readonly walked: readonly WalkedPack[];
   /** Packs whose manifests, or those of others, rule them out. */
-  readonly leftOut: readonly { readonly name: string; readonly kind: PackKind; readonly reason: string }[];
+  readonly leftOut: readonly {
+    readonly name: string;
+    readonly kind: PackKind;
+    readonly reason: string;
+    readonly manifest?: PackManifest;
+  }[];
   readonly problems: readonly Problem[];
   /** The home’s version, where a pack has a manifest and a file of the home tells. */
   readonly homeVersion: string | undefined;
@@ -139,7 +145,8 @@ function judge(
     const one = walked.find((candidate) => candidate.listed.name === name);
     if (one === undefined) return;
     const path = display(layout, one.listed.zip?.path ?? packFolder(one.listed));
-    leftOut.push({ name, kind: one.listed.kind, reason });
+    const manifest = one.described?.manifest;
+    leftOut.push({ name, kind: one.listed.kind, reason, ...(manifest === undefined ? {} : { manifest }) });
     problems.push(notice(code, severity, reason, { pack: name, path, hint }));
   };
   for (const { pack, code, message, hint } of chosen.refused)

@@ -25,6 +25,7 @@ import type { BaseEntry, Ledger, LedgerPack, SeenFile } from './ledger.js';
 import type { Observation, SeenPlugin } from './observation.js';
 import type { Keep, Operation, Source } from './operation.js';
 import type { Change, Plan } from './plan.js';
+import { findReopened } from './reopened.js';
 import { type Ground, type Layer, type Stack, stackLayers } from './stack-layers.js';
 
 export interface PlanRules {
@@ -533,23 +534,13 @@ class Planner {
     for (const { path, keptAs } of this.#seen.leftovers) this.#moves.push({ kind: 'move', path, target: keptAs });
   }
 
-  /** Vulnerabilities that packs have fixed, and that none of those fixes that are left. */
   #warnOfReopened(): void {
-    const names = new Set(this.#packs.map((pack) => pack.name));
-    const fixed = new Set(this.#packs.flatMap((pack) => pack.recorded?.fixes ?? pack.manifest?.fixes ?? []));
-    for (const { name, manifest } of this.#prior.packs) {
-      const open = (manifest?.fixes ?? []).filter((fix) => !fixed.has(fix));
-      const isContained = this.#packs.some(
-        (pack) =>
-          pack.absorbs.includes(name) ||
-          pack.manifest?.supersedes.some(({ id }) => id === name || id === manifest?.id) === true,
-      );
-      if (open.length === 0 || isContained) continue;
-      const what = names.has(name) ? `the new content of ${name}` : `the revert of ${name}`;
+    for (const { pack, stays, fixes } of findReopened(this.#prior.packs, this.#packs)) {
+      const what = stays ? `the new content of ${pack}` : `the revert of ${pack}`;
       this.#problems.push(
-        notice('REOPENS', 'warning', `${what} reopens ${open.join(', ')}`, {
-          pack: name,
-          hint: `Put ${name} back, or a pack that fixes the same.`,
+        notice('REOPENS', 'warning', `${what} reopens ${fixes.join(', ')}`, {
+          pack,
+          hint: `Put ${pack} back, or a pack that fixes the same.`,
         }),
       );
     }

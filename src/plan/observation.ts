@@ -7,6 +7,7 @@ import type { Pack, PackKind } from '../home/pack.js';
 import type { Problem } from '../problem.js';
 import type { ActionConflict } from './action-operation.js';
 import type { Ledger } from './ledger.js';
+import type { PackManifest } from './pack-manifest.js';
 
 export type SeenPlugin =
   | {
@@ -51,6 +52,7 @@ export interface Observation {
     readonly reason: string;
     readonly held: boolean;
     readonly zip?: RootedPath;
+    readonly manifest?: PackManifest;
   }[];
   /** With a companion, the packs that it will see after this run, where they are others than those that are applied. */
   readonly visible?: readonly Pack[];

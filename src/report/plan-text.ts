@@ -4,6 +4,7 @@ import type { PlanReport } from '../patcher.js';
 import type { Change } from '../plan/plan.js';
 import { formatBytes, formatDuration } from './format-amount.js';
 import { escapeControls } from './log-line.js';
+import { renderPacks } from './pack-text.js';
 import { renderProblems } from './problem-text.js';
 import { joinNames } from './run-text.js';
 import type { Style } from './style.js';
@@ -15,6 +16,12 @@ export function renderPlan(plan: PlanReport, style: Style): string {
   if (plan.apply.length > 0) lines.push(`${style.bold('apply')}   ${joinNames(plan.apply)}`);
   if (plan.revert.length > 0) lines.push(`${style.bold('revert')}  ${joinNames(plan.revert)}`);
   if (plan.update.length > 0) lines.push(`${style.bold('update')}  ${joinNames(plan.update)}`);
+  lines.push(
+    ...renderPacks(
+      plan.packs.filter((pack) => pack.state !== 'applied'),
+      style,
+    ),
+  );
   for (const change of plan.changes.slice(0, MOST_SHOWN)) lines.push(renderChange(change, style));
   if (plan.changes.length > MOST_SHOWN)
     lines.push(`and ${plan.changes.length - MOST_SHOWN} more paths; --json lists them all`);

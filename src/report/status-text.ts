@@ -2,6 +2,7 @@
 
 import type { HomeState, Status } from '../patcher.js';
 import { escapeControls } from './log-line.js';
+import { renderPacks } from './pack-text.js';
 import { renderProblems } from './problem-text.js';
 import { joinNames } from './run-text.js';
 import type { Style } from './style.js';
@@ -32,7 +33,7 @@ export function renderStatus(status: Status, style: Style): string {
     lines.push(`${style.bold('last')}     ${escapeControls(`${id} ${outcome} ${at}`)}`);
   }
   if (status.lockedBy !== null) lines.push(style.warn(`${status.lockedBy} works on this home`));
-  lines.push(...renderProblems(status.problems, style));
+  lines.push(...renderPacks(status.packs, style), ...renderProblems(status.problems, style));
   return lines.join('\n');
 }
 

@@ -131,6 +131,46 @@ describe('what is printed fits its schema', () => {
     }
   });
 
+  test('packs that say what they are: new, applied, taken away, left out, refused', async () => {
+    const at = makeHome();
+    const manifest = {
+      id: 'fix',
+      version: '1.0.0',
+      title: 'A fix',
+      appliesTo: { versions: ['>=1'], identities: ['0'.repeat(32)] },
+      leadsTo: { version: '2.0.0', identity: '0'.repeat(32) },
+      requires: [{ id: 'patch0001', version: '>=1' }],
+      conflicts: [{ id: 'x' }],
+      supersedes: [{ id: 'y' }],
+      chainable: false,
+      fixes: ['CVE-2022-29464'],
+      actions: [
+        {
+          kind: 'list',
+          when: 'os.platform == "linux"',
+          actions: [{ kind: 'setValue', name: 'a', value: 1 }],
+        },
+      ],
+    };
+    const write = (name: string, of: object) => writeFileSync(at.path('patches', `${name}.json`), JSON.stringify(of));
+    write('patch0002', { ...manifest, appliesTo: undefined, leadsTo: undefined, requires: undefined });
+    write('patch0001', manifest);
+    expect(await checkReports(at)).toBe('pending');
+    await runPrepatch(['apply', '--home', at.root]);
+    expect(await checkReports(at)).toBe('clean');
+    expect(await documentOf(at, 'status')).toMatchObject({
+      packs: [
+        { name: 'patch0002', state: 'applied', actions: [{ kind: 'list', wanted: 'keep' }] },
+        { name: 'patch0001', state: 'left-out' },
+      ],
+    });
+    write('patch0002', { id: 'fix' });
+    expect(await checkReports(at)).toBe('pending');
+    rmSync(at.path('patches/patch0002'), { recursive: true });
+    rmSync(at.path('patches/patch0002.json'));
+    expect(await checkReports(at)).toBe('pending');
+  });
+
   test('a folder in the way and a link in plugins', async () => {
     const at = makeHome();
     mkdirSync(at.path('plugins/org.c_1.0.0.jar'));

@@ -207,6 +207,7 @@ describe('what the source allows', () => {
     [5, 'src/home/jar.ts', ['BundleIdentity', 'JarReading']],
     [10, 'src/patcher.ts', ['Status', 'PlanReport', 'RunResult', 'VerifyResult', 'DoctorReport']],
     [10, 'src/plan/plan.ts', ['Change']],
+    [10, 'src/plan/pack-facts.ts', ['PackFacts', 'ActionFacts', 'HealthFacts']],
     [10, 'src/problem.ts', ['Problem']],
   ] as const)('section %s names every field of %s', (number, path, types) => {
     const fields = propertiesOf(path, types);

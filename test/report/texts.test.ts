@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ExitCode } from '../../src/error.js';
 import type { RunResult } from '../../src/patcher.js';
+import type { PackFacts } from '../../src/plan/pack-facts.js';
 import type { Problem } from '../../src/problem.js';
 import { formatBytes, formatDuration } from '../../src/report/format-amount.js';
 import { renderHistory } from '../../src/report/history-text.js';
@@ -112,13 +113,29 @@ describe('names of others', () => {
     previous: '',
     summary: { apply: [EVIL], revert: [], update: [], paths: [{ action: EVIL, path: EVIL }] },
   } as const;
+  const pack: PackFacts = {
+    name: EVIL,
+    kind: 'patch',
+    state: 'left-out',
+    reason: EVIL,
+    id: EVIL,
+    version: EVIL,
+    title: EVIL,
+    appliesTo: { versions: [EVIL] },
+    leadsTo: { version: EVIL },
+    requires: [{ id: EVIL, version: EVIL }],
+    fixes: [EVIL],
+    reopens: [EVIL],
+    health: { kind: 'command', what: EVIL, timeoutSeconds: 1 },
+    actions: [{ title: EVIL, kind: 'list', when: EVIL, wanted: 'none', actions: [] }],
+  };
   const texts: readonly [string, string][] = [
     ['run, kept', renderRun(run, plainStyle)],
     ['run, changed', renderRun({ ...run, outcome: 'changed' }, plainStyle)],
     [
       'plan',
       renderPlan(
-        { ...run, layout: 'carbon-4.2', apply: [EVIL], bytesNeeded: 0, forecastMs: null, operations: 1 },
+        { ...run, layout: 'carbon-4.2', apply: [EVIL], packs: [pack], bytesNeeded: 0, forecastMs: null, operations: 1 },
         plainStyle,
       ),
     ],
@@ -135,6 +152,7 @@ describe('names of others', () => {
           lastTransaction: { id: EVIL, outcome: EVIL, at: EVIL },
           companion: false,
           lockedBy: null,
+          packs: [pack],
           problems: run.problems,
         },
         plainStyle,

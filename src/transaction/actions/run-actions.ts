@@ -12,6 +12,7 @@ import type {
   LedgerAction,
   UndoOperation,
 } from '../../plan/action-operation.js';
+import { describeAction } from '../../plan/describe-action.js';
 import { evaluateCondition, type Scalar } from '../../plan/condition-evaluate.js';
 import type { Operation } from '../../plan/operation.js';
 import type { Action, Command, ForEachAction, ListAction } from '../../plan/pack-manifest.js';
@@ -656,40 +657,7 @@ function inOrder(steps: readonly Step[]): Step {
   };
 }
 
-/** How people see an action: its pack, and its title, or what it does. */
+/** An action in messages: its pack, and what it is. */
 function titleOf(pack: string, action: Action): string {
-  return `${pack}: ${action.title ?? action.id ?? describeAction(action)}`;
-}
-
-function describeAction(action: Action): string {
-  switch (action.kind) {
-    case 'create':
-    case 'update':
-    case 'delete':
-    case 'rename':
-      return `${action.kind} ${action.path}`;
-    case 'unzip':
-      return `unzip ${action.archive}`;
-    case 'editXml':
-    case 'editProperties':
-    case 'editIni':
-    case 'editJson':
-    case 'editYaml':
-      return `edit ${action.file}`;
-    case 'run':
-    case 'stopService':
-    case 'startService':
-      return `${action.kind} ${action.argv[0] ?? ''}`;
-    case 'module':
-      return `module ${action.file}`;
-    case 'notify':
-      return `notify ${action.onFailure.argv[0] ?? ''}`;
-    case 'setValue':
-      return `set ${action.name}`;
-    case 'list':
-    case 'forEach':
-      return action.kind;
-    default:
-      return unreachable(action);
-  }
+  return `${pack}: ${describeAction(action)}`;
 }
