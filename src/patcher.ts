@@ -505,7 +505,7 @@ export class Patcher {
       try {
         await this.#execute(run.plan, reason, lock, run.look.inventory);
         this.#saveCache(run.look.inventory);
-        if (run.failure === undefined) this.#sweepZips(run.look.observation);
+        if (run.failure === undefined) await this.#sweepCaches(run.look.observation);
         else this.#logKept(run.failure);
         return this.#result(run.failure === undefined ? 'changed' : 'kept', run, this.#transaction ?? null, recovered);
       } catch (error) {
@@ -757,10 +757,22 @@ export class Patcher {
         this.#emit({ kind: 'progress', phase: 'look', doneItems, totalItems, doneBytes, totalBytes }),
     });
     const observation = await this.#lookAtActions(observed);
-    if (unsettled.length === 0) return { observation, inventory };
+    if (unsettled.length === 0) return { observation: await this.#makeDeltas(observation, inventory), inventory };
     const problems = unsettled.map((pack) => unsettledProblem(this.#layout, pack));
     const kept = keepApplied(observation, unsettled, this.#rules.order);
-    return { observation: { ...kept, problems: [...kept.problems, ...problems] }, inventory };
+    const settled = await this.#makeDeltas(kept, inventory);
+    return { observation: { ...settled, problems: [...settled.problems, ...problems] }, inventory };
+  }
+
+  /** Where packs have deltas: what they make of what is below them. */
+  async #makeDeltas(observation: Observation, inventory: Inventory): Promise<Observation> {
+    const has = observation.packs.some((pack) =>
+      pack.operations?.some((operation) => operation.kind === 'update' && operation.delta !== undefined),
+    );
+    if (!has) return observation;
+    const { makeDeltas } = await import('./home/deltas.js');
+    const { files } = this.#doors;
+    return makeDeltas(files, this.#layout, inventory, observation, (seen) => this.#plan(seen).deltas);
   }
 
   /** Where packs have actions, or had some: whether these have changed, and can be taken back. */
@@ -779,7 +791,7 @@ export class Patcher {
     const look = await this.#look([], deep);
     const { ledger, packs } = look.observation;
     if (ledger === undefined) return look;
-    const known = ledger.packs.map((pack) => packOfLedger(pack, packs));
+    const known = ledger.packs.map((pack) => packOfLedger(pack, packs, look.observation.deltas));
     const unchanged = (pack: Pack) =>
       !hasError(pack) && known.some((one) => one.name === pack.name && one.kind === pack.kind && sameFiles(one, pack));
     if (!this.#rules.companion) {
@@ -792,7 +804,9 @@ export class Patcher {
     const seen = await this.#lookWithout(look, unchanged, deep);
     const observation: Observation = {
       ...seen.observation,
-      packs: ledger.packs.map((pack) => packOfLedger(pack, [...packs, ...seen.observation.packs])),
+      packs: ledger.packs.map((pack) =>
+        packOfLedger(pack, [...packs, ...seen.observation.packs], look.observation.deltas),
+      ),
       problems: withoutErrors(seen.observation.problems),
       visible: seen.observation.packs.filter((pack) => !pack.held),
     };
@@ -852,10 +866,14 @@ export class Patcher {
     );
   }
 
-  /** What the zips were unpacked to that are not there any more. */
-  #sweepZips(observation: Observation): void {
+  /** What zips were unpacked to, and what deltas have made, for packs that are not there any more. */
+  async #sweepCaches({ zipsInUse, deltas }: Observation): Promise<void> {
+    const { files } = this.#doors;
     try {
-      sweepZips(this.#doors.files, this.#layout, new Set(observation.zipsInUse));
+      sweepZips(files, this.#layout, new Set(zipsInUse));
+      if (files.stat(join(this.#layout.cache, 'deltas')) === undefined) return;
+      const { sweepDeltas } = await import('./home/deltas.js');
+      sweepDeltas(files, this.#layout, new Set(deltas?.keys()));
     } catch (error) {
       // The next start that changes something sweeps it.
       if (errnoOf(error) === undefined) throw error;
@@ -1127,7 +1145,7 @@ function verificationProblems(plan: Plan): Problem[] {
 }
 
 /** A pack as the ledger has it; its files come from the pack's folder where they are still the same there. */
-function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
+function packOfLedger(recorded: LedgerPack, packs: readonly Pack[], deltas?: Observation['deltas']): Pack {
   const folder = packs.find((pack) => pack.name === recorded.name && pack.kind === recorded.kind);
   const root = recorded.kind === 'patch' ? 'patches' : 'servicepacks';
   return {
@@ -1140,7 +1158,10 @@ function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
       const source = folder?.files.find((one) => one.target === file.target && one.entry.md5 === file.md5);
       return {
         fileName: file.fileName,
-        source: source?.source ?? file.source ?? (file.operation === true ? findContent(folder, file.md5) : undefined),
+        source:
+          source?.source ??
+          file.source ??
+          (file.operation === true ? findContent(folder, file.md5, deltas) : undefined),
         ...(file.operation === true ? { operation: true as const } : {}),
         ...(file.setsMode === true ? { setsMode: true as const } : {}),
         target: file.target,
@@ -1159,9 +1180,12 @@ function packOfLedger(recorded: LedgerPack, packs: readonly Pack[]): Pack {
   };
 }
 
-/** Where a pack has content that one of its operations has put somewhere. */
-function findContent(pack: Pack | undefined, md5: Md5): RootedPath | undefined {
-  return [...(pack?.content?.values() ?? [])].find(({ entry }) => entry.kind === 'file' && entry.md5 === md5)?.source;
+/** Where a pack has content that one of its operations has put somewhere, or what a delta has made. */
+function findContent(pack: Pack | undefined, md5: Md5, deltas: Observation['deltas']): RootedPath | undefined {
+  const brought = [...(pack?.content?.values() ?? [])].find(({ entry }) => entry.kind === 'file' && entry.md5 === md5);
+  if (pack === undefined || brought !== undefined) return brought?.source;
+  const made = [...(deltas?.values() ?? [])].find((delta) => delta.kind === 'made' && delta.entry.md5 === md5);
+  return made?.kind === 'made' ? made.path : undefined;
 }
 
 /** Of packs that are left for the next start, those that are applied stay as they are on record. */

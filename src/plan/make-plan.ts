@@ -137,6 +137,7 @@ class Planner {
       ],
       ledger: ledger.after,
       drifted: this.#drifted,
+      deltas: this.#stack.deltas,
     };
   }
 
@@ -291,6 +292,8 @@ class Planner {
       recordedBelow: (folder) => startingWith(folder, Object.keys(this.#prior.base)),
       presentBelow: (folder) => startingWith(folder, (folder.startsWith('plugins:') ? plugins : elsewhere).keys()),
       storePath: (file) => (file.sha256 === undefined ? undefined : rooted('state', `store/${file.sha256}`)),
+      delta: (key) => this.#seen.deltas?.get(key),
+      contentOf: (path, entry) => this.#contentOf(path, entry),
       isApplied: (name) => ledger?.packs.some((pack) => pack.name === name) === true,
       show: (path) => display(layout, path),
     };
@@ -308,6 +311,18 @@ class Planner {
       this.#baseSource(origin.path, base) ??
       (sameContent(observed, base) ? { kind: 'path', path: origin.path } : undefined)
     );
+  }
+
+  /** Where the original of a path is; or, of anything else, the path itself if that is what is there. */
+  #contentOf(path: RootedPath, entry: FileEntry): RootedPath | undefined {
+    const observed = observedEntry(this.#at(path), 'unread');
+    const base = this.#prior.base[path];
+    if (base === undefined || (base.kind === 'file' && sameContent(base, entry))) {
+      const source = this.#baseSource(path, entry);
+      if (source?.kind === 'store') return rooted('state', `store/${source.sha256}`);
+      if (source?.kind === 'path') return source.path;
+    }
+    return sameContent(observed, entry) ? path : undefined;
   }
 
   /** The base of a path: as recorded, or, where no pack has covered it yet, as it is now. */
@@ -424,7 +439,7 @@ class Planner {
     this.#changes.push({
       action,
       path: this.#show(path),
-      from: after.kind === 'absent' ? null : layer?.origin?.kind === 'pack' ? this.#show(layer.origin.path) : 'base',
+      from: after.kind === 'absent' ? null : layer?.origin?.kind === 'pack' ? this.#show(layer.origin.shown) : 'base',
       winner,
       shadows: layer?.shadows ?? [],
       before,

@@ -6,6 +6,7 @@ import type { Layout } from '../home/layout.js';
 import type { Pack, PackKind } from '../home/pack.js';
 import type { Problem } from '../problem.js';
 import type { ActionConflict } from './action-operation.js';
+import type { DeltaResult } from './delta.js';
 import type { Ledger } from './ledger.js';
 import type { PackManifest } from './pack-manifest.js';
 
@@ -84,6 +85,8 @@ export interface Observation {
   readonly bundlesInfo: ReadonlyMap<RootedPath, { readonly text: string; readonly entry: FileEntry }>;
   /** Directories on the way to the state files that are not there yet, outermost first. */
   readonly missingDirectories: readonly RootedPath[];
+  /** Results of deltas, by key; only where packs have deltas. */
+  readonly deltas?: ReadonlyMap<string, DeltaResult>;
   /** Only where packs have actions, or had. */
   readonly actions?: ActionObservation;
   /** Originals in the store. */

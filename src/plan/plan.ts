@@ -3,6 +3,7 @@
 import type { Entry, ObservedEntry, RootedPath } from '../home/entry.js';
 import type { LayoutName } from '../home/layout.js';
 import type { Problem } from '../problem.js';
+import type { DeltaNeed } from './delta.js';
 import type { Ledger } from './ledger.js';
 import type { Operation } from './operation.js';
 
@@ -56,4 +57,6 @@ export interface Plan {
   readonly ledger: Ledger | undefined;
   /** Where drift of a path leaves content that is kept aside. */
   readonly drifted: readonly string[];
+  /** Results of deltas that have to be known first; with one of them, the plan is not to be carried out. */
+  readonly deltas: readonly DeltaNeed[];
 }

@@ -1,17 +1,26 @@
 // The layers of all packs over the base, in applied order: what lies in the packs, and what their manifests say of paths of the
 // home (docs/patch-json.md, "files"). Each operation is checked against what is below it. Pure.
 
+import type { ErrorCode } from '../error.js';
 import { ABSENT, type Entry, type FileEntry, type RootedPath } from '../home/entry.js';
 import { parentOf, splitRooted } from '../home/layout.js';
 import type { Pack, PackContent, PackFile } from '../home/pack.js';
 import { errorProblem, type Problem } from '../problem.js';
+import { deltaKey, type DeltaNeed, type DeltaResult } from './delta.js';
 import type { BaseEntry, LedgerDirectory, LedgerFile } from './ledger.js';
-import type { CreateOperation, ExpectedContent, FileOperation, UpdateOperation } from './pack-manifest.js';
+import type {
+  CreateOperation,
+  DeltaPayload,
+  ExpectedContent,
+  FileOperation,
+  UpdateOperation,
+} from './pack-manifest.js';
 import type { PackPath } from './pack-manifest-path.js';
 
 /** Where the content of a layer's file is. */
 export type Origin =
-  | { readonly kind: 'pack'; readonly path: RootedPath }
+  /** `shown`: the file of the pack that it comes from, where it was made of it. */
+  | { readonly kind: 'pack'; readonly path: RootedPath; readonly shown: RootedPath }
   /** The original of this path, wherever it is now. */
   | { readonly kind: 'base'; readonly path: RootedPath };
 
@@ -38,6 +47,8 @@ export interface Stack {
   /** By pack; only packs with operations. */
   readonly operations: ReadonlyMap<string, OperationLayers>;
   readonly problems: readonly Problem[];
+  /** Results of deltas that are not known yet. */
+  readonly deltas: readonly DeltaNeed[];
 }
 
 /** What is below all packs. */
@@ -50,6 +61,10 @@ export interface Ground {
   presentBelow(folder: RootedPath): readonly RootedPath[];
   /** The SHA-256 by which the store keeps an original has this path there. */
   storePath(base: FileEntry): RootedPath | undefined;
+  /** What applying a delta has shown; undefined where it has not been applied. */
+  delta(key: string): DeltaResult | undefined;
+  /** Where the content of an original, or of what is there now, can be read. */
+  contentOf(path: RootedPath, entry: FileEntry): RootedPath | undefined;
   isApplied(pack: string): boolean;
   show(path: RootedPath): string;
 }
@@ -68,6 +83,7 @@ class Stacker implements Stack {
   readonly layers = new Map<RootedPath, Layer>();
   readonly operations = new Map<string, OperationLayers>();
   readonly problems: Problem[] = [];
+  readonly deltas: DeltaNeed[] = [];
   readonly #ground: Ground;
   #pack: Pack | undefined;
   #own = new Map<RootedPath, Layer>();
@@ -105,7 +121,7 @@ class Stacker implements Stack {
     }
     this.#set(file.target, {
       after: file.entry,
-      origin: file.source === undefined ? undefined : { kind: 'pack', path: file.source },
+      origin: file.source === undefined ? undefined : { kind: 'pack', path: file.source, shown: file.source },
       operation: file.operation === true,
       setsMode: file.setsMode === true,
       bundle: file.bundle,
@@ -170,12 +186,7 @@ class Stacker implements Stack {
   ): void {
     const { path, source } = operation;
     if (operation.kind === 'update' && operation.delta !== undefined) {
-      if (current.kind === 'file' && !this.#isExpected(path, current, operation.delta.before, 'basis')) return;
-      this.#fail(
-        'PACK_REFUSED',
-        path,
-        `${pack.name} updates ${this.#show(path)} by a delta; only whole files can be put there (delta)`,
-      );
+      if (current.kind === 'file') this.#placeResult(pack, operation, operation.delta, current);
       return;
     }
     if (operation.type === 'directory') {
@@ -187,15 +198,59 @@ class Stacker implements Stack {
       this.#fail('PACK_REFUSED', path, `${pack.name} has no file ${source ?? ''} (missing-source)`);
       return;
     }
-    const { mode, flags } = operation;
     const kept = current.kind === 'file' ? current.mode : content.entry.mode;
+    this.#placeFile(operation, content.entry, kept, { kind: 'pack', path: content.source, shown: content.source });
+  }
+
+  #placeFile(
+    operation: CreateOperation<RootedPath, PackPath> | UpdateOperation<RootedPath, PackPath>,
+    entry: FileEntry,
+    kept: number,
+    origin: Origin,
+  ): void {
+    const { path, mode, flags } = operation;
     const wanted = mode ?? (flags === undefined ? undefined : withExecute(kept, flags.executable));
-    this.#set(path, {
-      after: { ...content.entry, mode: wanted ?? kept },
-      origin: { kind: 'pack', path: content.source },
-      operation: true,
-      setsMode: wanted !== undefined,
-    });
+    const after = { ...entry, mode: wanted ?? kept };
+    this.#set(path, { after, origin, operation: true, setsMode: wanted !== undefined });
+  }
+
+  /** Puts at a path what a delta makes of what is below it. */
+  #placeResult(
+    pack: Pack,
+    operation: UpdateOperation<RootedPath, PackPath>,
+    payload: DeltaPayload<PackPath>,
+    current: FileEntry,
+  ): void {
+    const { path } = operation;
+    if (!this.#isExpected(path, current, payload.before, 'basis')) return;
+    const delta = contentOf(pack, payload.source);
+    if (delta?.entry.kind !== 'file') {
+      this.#fail('PACK_REFUSED', path, `${pack.name} has no file ${payload.source} (missing-source)`);
+      return;
+    }
+    const key = deltaKey(current, delta.entry);
+    const result = this.#ground.delta(key);
+    if (result === undefined) {
+      const origin = this.#layerAt(path)?.origin ?? { kind: 'base', path };
+      const basis = origin.kind === 'pack' ? origin.path : this.#ground.contentOf(origin.path, current);
+      if (basis !== undefined) {
+        const need = { basis: { path: basis, entry: current }, delta: { path: delta.source, entry: delta.entry } };
+        this.deltas.push({ key, pack: pack.name, target: path, ...need });
+      }
+      // Where the basis can be read this is seen by nobody: the result is made, and the plan made again.
+      this.#fail(
+        'STORE_DAMAGED',
+        path,
+        `what ${pack.name} makes of ${this.#show(path)} needs its original, which is not there`,
+      );
+      return;
+    }
+    if (result.kind === 'failed') {
+      this.#fail(result.code, path, `${pack.name} cannot update ${this.#show(path)}: ${result.message}`);
+      return;
+    }
+    if (!this.#isExpected(path, result.entry, payload.after, 'result')) return;
+    this.#placeFile(operation, result.entry, current.mode, { kind: 'pack', path: result.path, shown: delta.source });
   }
 
   #placeFolder(
@@ -223,7 +278,7 @@ class Stacker implements Stack {
         const fileMode = there.kind === 'file' ? there.mode : content.entry.mode;
         this.#set(target, {
           after: { ...content.entry, mode: fileMode },
-          origin: { kind: 'pack', path: content.source },
+          origin: { kind: 'pack', path: content.source, shown: content.source },
           operation: true,
         });
       }
@@ -299,11 +354,11 @@ class Stacker implements Stack {
     path: RootedPath,
     current: FileEntry,
     expected: ExpectedContent | undefined,
-    what: 'checksum' | 'basis',
+    what: 'checksum' | 'basis' | 'result',
   ): boolean {
     if (expected === undefined) return true;
-    const shown = this.#show(path);
-    const wrong = what === 'basis' ? 'wrong-basis' : undefined;
+    const shown = what === 'result' ? `what the delta for ${this.#show(path)} makes` : this.#show(path);
+    const wrong = what === 'checksum' ? undefined : `wrong-${what}`;
     if (expected.sizeBytes !== undefined && expected.sizeBytes !== current.sizeBytes) {
       const message = `${shown} has ${current.sizeBytes} bytes, expected are ${expected.sizeBytes}`;
       this.#fail('CONFLICT', path, `${message} (${wrong ?? 'wrong-size'})`);
@@ -397,7 +452,7 @@ class Stacker implements Stack {
     );
   }
 
-  #fail(code: 'CONFLICT' | 'OUTSIDE_HOME' | 'PACK_REFUSED' | 'BASE_UNKNOWN', path: RootedPath, message: string): void {
+  #fail(code: ErrorCode, path: RootedPath, message: string): void {
     const pack = this.#pack?.name ?? '';
     this.problems.push(
       errorProblem(code, message, {

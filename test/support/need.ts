@@ -24,6 +24,7 @@ const NEEDS = {
   python3: program('python3', 'Python 3.10 or newer', 'apt-get install python3'),
   busybox: program('busybox', 'BusyBox', 'apt-get install busybox'),
   chromium: program('chromium', 'Chromium', 'apt-get install chromium'),
+  xdelta3: program('xdelta3', 'xdelta3', 'apt-get install xdelta3'),
   xfs: program('mkfs.xfs', 'mkfs.xfs', 'apt-get install xfsprogs'),
   exfat: {
     isThere: () => program('mount.exfat-fuse', '', '').isThere() && program('mkfs.exfat', '', '').isThere(),

@@ -1,10 +1,12 @@
 // Small server homes in memory, each about to be changed in one way: what a start does to it is what the crash tests disturb.
+import { createHash } from 'node:crypto';
 import { resolveConfig } from '../../src/config.js';
 import type { Config, Policy } from '../../src/config.js';
 import { join } from 'node:path';
 import { Patcher } from '../../src/patcher.js';
 import { SerialBulk } from '../../src/system/bulk.js';
 import type { Files } from '../../src/system/files.js';
+import { encodeVcdiff } from './encode-vcdiff.js';
 import { MemoryFiles } from './memory-files.js';
 import { startHome } from './engine-run.js';
 import { bundleManifest, forgeJar, forgeZip } from './zip-forge.js';
@@ -259,6 +261,23 @@ export async function filesReverted(): Promise<SmallHome> {
   return { name: 'files reverted', files, config, policy: 'last-good' };
 }
 
+/** A plugin that one pack updates by a delta, and a later one by a delta on that. */
+export async function deltas(): Promise<SmallHome> {
+  const files = emptyHome();
+  putPlugins(files, 'a', 'b');
+  const steps = ['original', 'one', 'two'].map((content) => jar('a', '1.0.0', content));
+  for (const [step, patch] of ['patch0001', 'patch0002'].entries()) {
+    const [before, after] = [steps[step] as Buffer, steps[step + 1] as Buffer];
+    const digestOf = (bytes: Buffer) => createHash('md5').update(bytes).digest('hex');
+    const delta = { source: 'files/d', before: { md5: digestOf(before) }, after: { md5: digestOf(after) } };
+    const path = '/repository/components/plugins/a_1.0.0.jar';
+    putPatch(files, patch, { 'files/d': encodeVcdiff(before, after) });
+    const manifest = { id: patch, version: '1.0.0', files: [{ kind: 'update', path, delta }] };
+    put(files, `${PATCHES}/${patch}.json`, JSON.stringify(manifest));
+  }
+  return { name: 'deltas', files, config: configOf(), policy: 'last-good' };
+}
+
 /** A zip that becomes a folder, since Carbon's own patcher comes after us. */
 export async function zipUnpacked(): Promise<SmallHome> {
   const files = emptyHome();
@@ -293,5 +312,6 @@ export const SMALL_HOMES: readonly (() => Promise<SmallHome>)[] = [
   linkless,
   filesAnywhere,
   filesReverted,
+  deltas,
   zipUnpacked,
 ];
