@@ -33,6 +33,8 @@ const ENTRIES = {
 /** What a start with nothing to do loads; of packages, only these may be in it (the others come by `await import()`). */
 const START_ENTRIES = ['main', 'boot', 'digest-worker'];
 const EAGER_PACKAGES = ['semver'];
+/** The name of the entry point of threads. */
+const WORKER = 'digest-worker';
 
 /** What bundled CommonJS packages expect; made when the first of them asks. */
 const BANNER = `let prepatchRequire;
@@ -45,10 +47,12 @@ const require = (name) => (prepatchRequire ??= process.getBuiltinModule('node:mo
 const LAZY_BUILTINS = {
   name: 'lazy-builtins',
   setup(build) {
-    build.onResolve({ filter: /^node:/ }, ({ path, kind }) =>
-      kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
-    );
-    build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => {
+    // Packages have them for themselves: what they share with the core would be in files of its own.
+    build.onResolve({ filter: /^node:/ }, ({ path, kind, importer }) => {
+      const namespace = importer.includes('/node_modules/') ? 'builtin-of-packages' : 'builtin';
+      return kind === 'import-statement' ? { path, namespace } : undefined;
+    });
+    const load = ({ path }) => {
       const names = Object.keys(process.getBuiltinModule(path)).filter((name) => name !== 'default');
       return {
         loader: 'js',
@@ -57,7 +61,8 @@ const load = () => (loaded ??= process.getBuiltinModule(${JSON.stringify(path)})
 module.exports = { ${names.map((name) => `get ${name}() { return load().${name}; }`).join(', ')}, get default() { return load(); } };
 Object.defineProperty(module.exports, '__esModule', { value: true });`,
       };
-    });
+    };
+    for (const namespace of ['builtin', 'builtin-of-packages']) build.onLoad({ filter: /.*/, namespace }, load);
   },
 };
 
@@ -97,10 +102,65 @@ function presentEntries() {
 }
 
 async function bundle(entries, folder) {
+  const { [WORKER]: worker, ...starts } = entries;
+  const trial = await bundleTogether(starts, folder, { write: false });
+  const core = eagerSources(trial, Object.values(starts));
+  const parts = [await bundleTogether(starts, folder, { plugins: [wholeCore(trial, Object.values(starts), core)] })];
+  // By itself: a thread is to load nothing but what it runs.
+  if (worker !== undefined) parts.push(await bundleTogether({ [WORKER]: worker }, folder));
+  return {
+    inputs: Object.assign({}, ...parts.map((part) => part.inputs)),
+    outputs: Object.assign({}, ...parts.map((part) => part.outputs)),
+  };
+}
+
+/** What the entry points load at once, together: each of them loads all of it, as one file. */
+function eagerSources(metafile, entries) {
+  const seen = new Set(entries);
+  for (const input of seen)
+    for (const link of metafile.inputs[input]?.imports ?? [])
+      if (link.kind !== 'dynamic-import' && metafile.inputs[link.path] !== undefined) seen.add(link.path);
+  // Not the entry points: to load them is to run them.
+  return [...seen].filter((input) => !entries.includes(input) && /\.[tj]s$/.test(input));
+}
+
+/**
+ * Which chunk a module comes into depends on which entry points, and which targets of `import()`, lead to it: left alone, a start
+ * loads some two dozen files, at more than a millisecond each. Where each of those that use a part of the core imports
+ * all of it, it is one chunk.
+ */
+function wholeCore(metafile, entries, core) {
+  const isCore = new Set(core);
+  const reaches = (first) => isCore.has(first) || eagerSources(metafile, [first]).some((input) => isCore.has(input));
+  const targets = Object.values(metafile.inputs).flatMap(({ imports }) =>
+    imports.filter(({ kind }) => kind === 'dynamic-import').map(({ path }) => path),
+  );
+  const users = new Set(
+    [...entries, ...targets].filter((path) => path.startsWith('src/') && reaches(path)).map((path) => join(ROOT, path)),
+  );
+  return {
+    name: 'whole-core',
+    setup(build) {
+      build.onResolve({ filter: /^prepatch:core$/ }, ({ path }) => ({ path, namespace: 'core' }));
+      build.onLoad({ filter: /.*/, namespace: 'core' }, () => ({
+        contents: core.map((input) => `import ${JSON.stringify(join(ROOT, input))};`).join('\n'),
+        resolveDir: ROOT,
+      }));
+      build.onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) =>
+        users.has(path)
+          ? { contents: `import 'prepatch:core';\n${readFileSync(path, 'utf8')}`, loader: 'ts' }
+          : undefined,
+      );
+    },
+  };
+}
+
+async function bundleTogether(entries, folder, { write = true, plugins = [] } = {}) {
   const { metafile } = await esbuild.build({
     absWorkingDir: ROOT,
     entryPoints: Object.entries(entries).map(([out, source]) => ({ out, in: source })),
     outdir: folder,
+    write,
     chunkNames: 'chunk-[hash]',
     bundle: true,
     splitting: true,
@@ -114,7 +174,7 @@ async function bundle(entries, folder) {
     sourcemap: 'linked',
     sourcesContent: false,
     legalComments: 'none',
-    plugins: [LAZY_BUILTINS],
+    plugins: [LAZY_BUILTINS, ...plugins],
     metafile: true,
     logLevel: 'warning',
   });
