@@ -47,7 +47,7 @@ import type { Files, FileStat } from './system/files.js';
 import type { Commands } from './system/run-command.js';
 import { type AheadReport, countAhead, stageAhead } from './transaction/ahead.js';
 import { toPatchError } from './transaction/to-patch-error.js';
-import { findOwner, Lock } from './transaction/lock.js';
+import { findOwner, Lock, waitForOthers } from './transaction/lock.js';
 import { examineInterruption, isInterrupted, type Recovery, recover } from './transaction/recover.js';
 import { type ActionsRequest, runTransaction, type TransactionContext } from './transaction/transaction.js';
 
@@ -197,7 +197,7 @@ export class Patcher {
       last === undefined
         ? null
         : { id: last.transaction, outcome: last.outcome, at: new Date(last.recordedMs).toISOString() };
-    if (isInterrupted(files, this.#layout) && base.lockedBy === null) {
+    if (this.#isLeftInterrupted()) {
       const problem = this.#interruptedProblem();
       const state = problem.code === 'INTERRUPTED' ? 'interrupted' : 'rollback-failed';
       return {
@@ -211,7 +211,10 @@ export class Patcher {
         problems: [problem],
       };
     }
-    const { observation, inventory } = await this.#look([], false);
+    const { observation, inventory } = await this.#lookAgain(
+      () => this.#look([], false),
+      () => this.#waitForOthers(),
+    );
     const plan = this.#plan(observation);
     this.#saveCache(inventory);
     const ledger = observation.ledger;
@@ -235,7 +238,8 @@ export class Patcher {
   }
 
   async plan(): Promise<PlanReport> {
-    if (isInterrupted(this.#doors.files, this.#layout) && findOwner(this.#doors.files, this.#layout) === undefined) {
+    await this.#waitForOthers();
+    if (this.#isLeftInterrupted()) {
       const problem = this.#interruptedProblem();
       return {
         home: this.#layout.home,
@@ -251,7 +255,7 @@ export class Patcher {
         operations: 0,
       };
     }
-    const { observation, inventory } = await this.#look([], false);
+    const { observation, inventory } = await this.#lookBeside(() => this.#look([], false));
     this.#saveCache(inventory);
     const plan = this.#plan(observation);
     return { ...toReport(observation, plan), forecastMs: this.#forecast(plan) };
@@ -342,21 +346,43 @@ export class Patcher {
 
   /** Looks without the lock: what another run has changed meanwhile is looked at again when that run has ended. */
   #lookUnlocked(policy: Policy, waitMs: number): Promise<Run> {
-    return this.#lookAgain(policy, async () => {
-      if (this.#isLocked()) await this.#withLock(waitMs, () => Promise.resolve());
-    });
+    return this.#lookAgain(
+      () => this.#lookByPolicy(policy),
+      async () => {
+        if (this.#isLocked()) await this.#withLock(waitMs, () => Promise.resolve());
+      },
+    );
   }
 
   /** Looks a few times, where something moves under the look. */
-  async #lookAgain(policy: Policy, wait?: () => Promise<void>): Promise<Run> {
+  async #lookAgain<T>(look: () => Promise<T>, wait?: () => Promise<unknown>): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#lookByPolicy(policy);
+        return await look();
       } catch (error) {
         if (tries === LOOKS || !(error instanceof PatchError) || !MOVING.has(error.code)) throw error;
         await wait?.();
       }
     }
+  }
+
+  /** A look that takes no lock, and must not see what another run has done in part: it begins and ends where none works. */
+  async #lookBeside<T>(look: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      await this.#waitForOthers();
+      const seen = await this.#lookAgain(look, () => this.#waitForOthers());
+      if (tries === LOOKS || !this.#isLocked()) return seen;
+    }
+  }
+
+  #waitForOthers(): Promise<boolean> {
+    return waitForOthers(this.#doors.files, this.#layout, this.#config.waitSeconds * 1000);
+  }
+
+  /** A journal is there, and nobody works with it: one that has gone meanwhile was that of a run that has ended. */
+  #isLeftInterrupted(): boolean {
+    const { files } = this.#doors;
+    return isInterrupted(files, this.#layout) && !this.#isLocked() && isInterrupted(files, this.#layout);
   }
 
   /** A home that cannot even be locked has not been touched: where the policy is not strict, it stays as it was found. */
@@ -393,7 +419,8 @@ export class Patcher {
     readonly waitMs: number;
   }): Promise<VerifyResult> {
     const { files } = this.#doors;
-    if (isInterrupted(files, this.#layout)) {
+    await this.#waitForOthers();
+    if (options.repair ? isInterrupted(files, this.#layout) : this.#isLeftInterrupted()) {
       if (!options.repair)
         return {
           home: this.#layout.home,
@@ -406,8 +433,9 @@ export class Patcher {
         };
       await this.#recoverLocked(options.waitMs);
     }
-    const look = await this.#lookAtLedger(options.deep);
-    const plan = this.#plan(look.observation, 'repair');
+    const look = await this.#lookBeside(() => this.#lookAtLedger(options.deep));
+    // Without a repair, the problems say what a start would do.
+    const plan = this.#plan(look.observation, options.repair ? 'repair' : this.#config.drift);
     const problems = verificationProblems(plan);
     let repaired = false;
     if (options.repair && plan.operations.length > 0) {
@@ -485,7 +513,7 @@ export class Patcher {
   // --- the steps of a start
 
   async #startLocked(policy: Policy, reason: string, lock: Lock, recovered: string | null): Promise<RunResult> {
-    let run = await this.#lookAgain(policy);
+    let run = await this.#lookAgain(() => this.#lookByPolicy(policy));
     for (;;) {
       this.#logProblems(run.plan);
       if (run.failure !== undefined && policy === 'strict') throw run.failure;

@@ -343,8 +343,10 @@ class Planner {
         notice(
           'DRIFT',
           'warning',
-          `${what}; it is put back as ${layer === undefined ? 'the original' : layer.pack} has it`,
-          { path: shown, hint: 'Find out who changed it; what was there is kept in the folder aside.' },
+          layer === undefined
+            ? `${what}; a start puts the original back (drift: repair)`
+            : `${what}; a start puts it back as ${layer.pack} has it (drift: repair)`,
+          { path: shown, hint: 'Find out who changed it; what a repair finds there is kept in the folder aside.' },
         ),
       );
       return true;

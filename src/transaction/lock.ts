@@ -87,6 +87,24 @@ export function findOwner(files: Files, layout: Layout): string | undefined {
   return rival === undefined ? undefined : describe(rival);
 }
 
+/** Waits for the runs of other processes, for those that only read; false where there was none. @throws PatchError LOCKED */
+export async function waitForOthers(files: Files, layout: Layout, waitMs: number): Promise<boolean> {
+  const until = performance.now() + waitMs;
+  for (let hasWaited = false; ; hasWaited = true) {
+    const rival = findOther(files, layout);
+    if (rival === undefined) return hasWaited;
+    if (performance.now() >= until) throw lockedError(layout, rival);
+    await sleep(Math.min(100, Math.max(1, until - performance.now())));
+  }
+}
+
+function findOther(files: Files, layout: Layout): Contender | undefined {
+  if (files.stat(layout.locks) === undefined || files.list(layout.locks).length === 0) return undefined;
+  const own = ownIdentity();
+  const isOwn = (one: ProcessIdentity) => one.pid === own.pid && one.started === own.started && one.boot === own.boot;
+  return liveRivals(files, layout, '', own, 'keep').find((one) => one.state === 'held' && !isOwn(one.identity));
+}
+
 /** Undefined where the lock is ours now; else the one that has it, or that came at the same time. */
 function contend(files: Files, layout: Layout, name: string, own: ProcessIdentity): Contender | undefined {
   const path = join(layout.locks, `try.${name}`);

@@ -134,6 +134,21 @@ describe('a patch that cannot be applied', () => {
   });
 });
 
+test.each([
+  ['repair', 3, 'a start puts it back as patch0001 has it (drift: repair)'],
+  ['report', 3, 'it is left so (drift: report)'],
+  ['refuse', 3, 'DRIFTED'],
+] as const)('verify says of drift what a start does about it: drift %s', async (drift, exitCode, says) => {
+  const home = makeHome();
+  await run(home, 'apply');
+  writeFileSync(home.path('plugins/org.a_1.0.0.jar'), 'edited');
+  const verified = await run(home, 'verify', '--set', `drift=${drift}`);
+  expect([verified.exitCode, verified.stdout]).toEqual([exitCode, expect.stringContaining(says)]);
+  expect(readFileSync(home.path('plugins/org.a_1.0.0.jar'), 'utf8')).toBe('edited');
+  expect((await run(home, 'verify', '--repair', '--set', `drift=${drift}`)).exitCode).toBe(0);
+  expect(home.tagsOf(home.md5('plugins/org.a_1.0.0.jar'))).toEqual(new Set(['a1']));
+});
+
 describe('what a killed run leaves', () => {
   const lost = ['.prepatch/work/20261121-144301-4fb5ff/0.old', 'a backup'] as const;
   test.each<[string, readonly [string, string], string, RegExp]>([
