@@ -220,12 +220,16 @@ export function jarTargetName(fileName: string, reading: JarReading, companion =
 function nameFault(name: string): string | undefined {
   if (name === '') return 'it is empty';
   if (name === '.' || name === '..') return 'it names a folder';
-  if (/[/\\]/.test(name)) return 'it has a slash or a backslash';
+  if (name.includes('/') || name.includes('\\')) return 'it has a slash or a backslash';
+  let hasSurrogates = false;
   for (let at = 0; at < name.length; at++) {
     const unit = name.charCodeAt(at);
     if (unit < 0x20 || (unit >= 0x7f && unit < 0xa0)) return 'it has a control character';
+    if (unit >= 0xd800 && unit < 0xe000) hasSurrogates = true;
   }
-  if (/\p{Surrogate}/u.test(name)) return 'it is not well-formed Unicode';
-  if (Buffer.byteLength(name, 'utf8') > NAME_LIMIT_BYTES) return `it has more than ${NAME_LIMIT_BYTES} bytes`;
+  // The expression is slow to make, and hardly ever needed.
+  if (hasSurrogates && /\p{Surrogate}/u.test(name)) return 'it is not well-formed Unicode';
+  if (name.length * 3 > NAME_LIMIT_BYTES && Buffer.byteLength(name, 'utf8') > NAME_LIMIT_BYTES)
+    return `it has more than ${NAME_LIMIT_BYTES} bytes`;
   return undefined;
 }

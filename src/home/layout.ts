@@ -1,7 +1,7 @@
 // Every path of a home, once. Carbon rules 1 to 4: the repository, its folders, the two layouts of the state files.
 // Pure: strings in, strings out.
 
-import { isAbsolute, join, posix, relative, sep } from 'node:path';
+import { isAbsolute, join, relative, sep } from 'node:path';
 import { PatchError } from '../error.js';
 import type { RootedPath } from './entry.js';
 
@@ -114,23 +114,35 @@ export function bundlesInfoPath(layout: Layout, profile: string): string {
  * @throws PatchError OUTSIDE_HOME for an absolute path, an empty, `.` or `..` segment, a backslash or a NUL.
  */
 export function rooted(root: Root, path: string): RootedPath {
-  const bad =
-    path.includes('\0') ||
-    path.includes('\\') ||
-    (path !== '' && path.split('/').some((part) => part === '' || part === '.' || part === '..'));
-  if (bad) throw new PatchError('OUTSIDE_HOME', `${JSON.stringify(path)} is not a path inside ${root}`, { path });
+  if (isBad(path))
+    throw new PatchError('OUTSIDE_HOME', `${JSON.stringify(path)} is not a path inside ${root}`, { path });
   return `${root}:${path}` as RootedPath;
 }
 
+/** Most paths have one segment and nothing odd: they are told without being taken apart. */
+function isBad(path: string): boolean {
+  if (path === '') return false;
+  if (path.includes('\\') || path.includes('\0')) return true;
+  if (!path.includes('/')) return path === '.' || path === '..';
+  return path.split('/').some((part) => part === '' || part === '.' || part === '..');
+}
+
 export function splitRooted(path: RootedPath): { root: Root; path: string } {
+  const root = rootOf(path);
+  return { root, path: path.slice(root.length + 1) };
+}
+
+function rootOf(path: RootedPath): Root {
   const colon = path.indexOf(':');
   const root = path.slice(0, colon);
   if (!isRoot(root)) throw new PatchError('OUTSIDE_HOME', `${JSON.stringify(path)} names no root of a home`, { path });
-  return { root, path: path.slice(colon + 1) };
+  return root;
 }
 
+const ROOT_NAMES: ReadonlySet<string> = new Set(ROOTS);
+
 function isRoot(name: string): name is Root {
-  return (ROOTS as readonly string[]).includes(name);
+  return ROOT_NAMES.has(name);
 }
 
 /** Checks a rooted path that was read from a file, and returns it typed. @throws PatchError OUTSIDE_HOME */
@@ -141,16 +153,18 @@ export function parseRooted(text: string): RootedPath {
 
 /** The absolute path of a rooted path. */
 export function absolute(layout: Layout, path: RootedPath): string {
-  const parts = splitRooted(path);
-  return parts.path === '' ? layout[parts.root] : join(layout[parts.root], parts.path);
+  const root = rootOf(path);
+  const folder = layout[root];
+  if (path.length === root.length + 1) return folder;
+  return `${folder === '/' ? '' : folder}/${path.slice(root.length + 1)}`;
 }
 
 /** A rooted path's parent; the root itself has none. */
 export function parentOf(path: RootedPath): RootedPath | undefined {
-  const parts = splitRooted(path);
-  if (parts.path === '') return undefined;
-  const parent = posix.dirname(parts.path);
-  return `${parts.root}:${parent === '.' ? '' : parent}` as RootedPath;
+  const root = rootOf(path);
+  if (path.length === root.length + 1) return undefined;
+  const slash = path.lastIndexOf('/');
+  return (slash < 0 ? `${root}:` : path.slice(0, slash)) as RootedPath;
 }
 
 /** How people see a path: relative to the home where it lies in it, else absolute. */

@@ -77,6 +77,7 @@ class Planner {
   readonly #moves: Operation[] = [];
   readonly #base: Record<RootedPath, BaseEntry> = {};
   #actions: ActionPlan | undefined;
+  readonly #records = new Map<Pack, LedgerPack>();
 
   constructor(observation: Observation, rules: PlanRules) {
     this.#seen = observation;
@@ -520,6 +521,14 @@ class Planner {
   }
 
   #recordOf(pack: Pack): LedgerPack {
+    const known = this.#records.get(pack);
+    if (known !== undefined) return known;
+    const record = this.#makeRecord(pack);
+    this.#records.set(pack, record);
+    return record;
+  }
+
+  #makeRecord(pack: Pack): LedgerPack {
     const own = toLedgerPack(pack);
     const operations = this.#stack.operations.get(pack.name);
     if (operations === undefined || pack.operations === undefined) return own;

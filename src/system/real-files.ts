@@ -55,7 +55,8 @@ export class RealFiles implements Files {
   }
 
   list(path: string): string[] {
-    return readdirSync(path).sort(byUtf16);
+    // Strings are sorted by their UTF-16 code units, as Java sorts them (Carbon rule 6).
+    return readdirSync(path).sort();
   }
 
   read(path: string, limitBytes: number): Buffer {
@@ -222,11 +223,6 @@ export function digestDescriptor(descriptor: number, withSha256: boolean, buffer
   }
   const digests = { md5: md5.digest('hex') as Md5, sizeBytes };
   return sha256 === undefined ? digests : { ...digests, sha256: sha256.digest('hex') as Sha256 };
-}
-
-/** UTF-16 code unit order, the order of Java's strings (Carbon rule 6). */
-export function byUtf16(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Undefined for a user that the system has no name for, as in many containers. */
