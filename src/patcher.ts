@@ -1,7 +1,6 @@
 // The use cases: status, plan, apply, boot, verify, recover, history, rebase, doctor. They return data and report events; they
 // print nothing. One way in for a change of a home: look, plan, policy, transaction.
 
-import { join } from 'node:path';
 import type { Config, Policy } from './config.js';
 import { assert, type ErrorCode, errnoOf, ExitCode, PatchError } from './error.js';
 import type { EventSink, LogLevel, PatchEvent } from './event.js';
@@ -861,8 +860,7 @@ export class Patcher {
     const ledger = readLedger(files, this.#layout);
     if (ledger !== undefined) return ledger;
     const wasThere =
-      files.stat(this.#layout.ledgerCopy) !== undefined ||
-      files.stat(join(this.#layout.history, 'transactions.jsonl')) !== undefined;
+      files.stat(this.#layout.ledgerCopy) !== undefined || files.stat(this.#layout.historyFile) !== undefined;
     if (wasThere && readHistory(files, this.#layout).records.some((record) => record.outcome === 'committed')) {
       throw new PatchError('LEDGER_MISSING', `${this.#layout.ledger} is missing, although this home has been patched`, {
         path: this.#layout.ledger,
@@ -899,7 +897,7 @@ export class Patcher {
     const { files } = this.#doors;
     try {
       sweepZips(files, this.#layout, new Set(zipsInUse));
-      if (files.stat(join(this.#layout.cache, 'deltas')) === undefined) return;
+      if (files.stat(this.#layout.deltas) === undefined) return;
       const { sweepDeltas } = await import('./home/deltas.js');
       sweepDeltas(files, this.#layout, new Set(deltas?.keys()));
     } catch (error) {

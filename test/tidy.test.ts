@@ -11,6 +11,7 @@ import {
   findConsoleUse,
   findDefaultExports,
   findForbiddenNames,
+  findLoosePaths,
   findHeaderFaults,
   findImpureCalls,
   findImpureImports,
@@ -180,6 +181,17 @@ describe('files', () => {
     expect(findBarrels(file('src/x.ts', "export * from './a.js';\nexport { b } from './b.js';"))).toHaveLength(1);
     expect(findBarrels(file('src/x.ts', "import { a } from './a.js';\nexport { a };"))).toHaveLength(1);
     expect(findBarrels(file('src/index.ts', "export * from './a.js';"))).toEqual([]);
+  });
+
+  test('take the paths of a home from its layout', () => {
+    expect(findLoosePaths(sources)).toEqual([]);
+    for (const call of [
+      "join(layout.state, 'x')",
+      "join(this.#layout.cache, name, 'x')",
+      "join(doors.layout.logs, 'x')",
+    ])
+      expect(findLoosePaths(file('src/x.ts', call))).toHaveLength(1);
+    expect(findLoosePaths(file('src/x.ts', 'join(layout.store, sha256)'))).toEqual([]);
   });
 
   test('have names that say what is in them', () => {

@@ -3,7 +3,7 @@
 
 import { dirname, join } from 'node:path';
 import { errnoOf } from '../error.js';
-import { type Layout, makeLayout, STATE_FOLDER } from '../home/layout.js';
+import { guardFolder, type Layout, makeLayout } from '../home/layout.js';
 import type { RunResult } from '../patcher.js';
 import type { ProblemCode } from '../problem.js';
 import type { Files } from '../system/files.js';
@@ -52,7 +52,7 @@ export class StampCandidate {
    * description (`PREPATCH_GUARD`). Undefined where the description could not stand for the home, whatever the look finds.
    */
   static open(files: Files, home: string, folder: string | undefined, now: () => number): StampCandidate | undefined {
-    const guard = join(home, 'repository', 'components', STATE_FOLDER, 'guard');
+    const guard = guardFolder(home);
     if (folder === undefined || dirname(folder) !== guard) return undefined;
     try {
       const paths: DescribedPath[] = [];

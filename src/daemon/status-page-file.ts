@@ -1,7 +1,6 @@
 // `repository/logs/patch-status.html`: written whole and renamed into place at each step, and at most once a second between.
 // A page that cannot be written is said once and stops nothing.
 
-import { join } from 'node:path';
 import type { PatchEvent } from '../event.js';
 import type { Layout } from '../home/layout.js';
 import { advancePage, beginPage, endPage, type PageModel } from '../report/page-model.js';
@@ -9,7 +8,6 @@ import { renderStatusPage } from '../report/status-page.js';
 import type { Files } from '../system/files.js';
 
 const PROGRESS_EVERY_MS = 1000;
-export const STATUS_PAGE = 'patch-status.html';
 
 export interface StatusPageDoors {
   readonly files: Files;
@@ -25,7 +23,7 @@ export class StatusPageFile {
   #hasWork = false;
 
   constructor(layout: Layout, startedMs: number, doors: StatusPageDoors, complain: (message: string) => void) {
-    this.#path = join(layout.logs, STATUS_PAGE);
+    this.#path = layout.statusPage;
     this.#doors = doors;
     this.#complain = complain;
     this.#page = beginPage(layout.home, startedMs);

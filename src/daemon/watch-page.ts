@@ -1,19 +1,17 @@
 // The status page between starts: what is in the drop folders and what is wrong with it. Written whole and renamed into place,
 // only when there is news; the page of a start is left as it is until then.
 
-import { join } from 'node:path';
 import { errnoOf } from '../error.js';
 import type { Layout } from '../home/layout.js';
 import type { PlanReport } from '../patcher.js';
 import { beginPage, type PageModel, type PagePack } from '../report/page-model.js';
 import { renderStatusPage } from '../report/status-page.js';
 import type { Files } from '../system/files.js';
-import { STATUS_PAGE } from './status-page-file.js';
 import { checkedText } from './watch-event.js';
 
 /** @throws nothing for what the file system refuses: the page is a courtesy */
 export function writeWatchPage(files: Files, layout: Layout, plan: PlanReport, nowMs: number): void {
-  const path = join(layout.logs, STATUS_PAGE);
+  const path = layout.statusPage;
   const temporary = `${path}.watch`;
   try {
     if (files.stat(temporary) !== undefined) files.unlink(temporary);

@@ -10,9 +10,8 @@ import type { Files } from '../system/files.js';
 import { decodeVcdiff } from './decode-vcdiff.js';
 import type { FileEntry } from './entry.js';
 import type { Inventory } from './inventory.js';
-import { absolute, display, type Layout, rooted } from './layout.js';
+import { absolute, DELTAS_CACHE, display, type Layout, rooted } from './layout.js';
 
-const DELTAS = 'deltas';
 /** Of a basis, of a delta, and of a result: each is in memory at once. */
 const DELTA_LIMIT_BYTES = 128 * 1024 * 1024;
 const SPACE_MARGIN_BYTES = 1024 * 1024;
@@ -51,7 +50,7 @@ async function makeDelta(files: Files, layout: Layout, inventory: Inventory, nee
       };
     if (decoded.kind === 'too-large') throw tooLarge(`the result of ${shown}`, decoded.sizeBytes, shown);
     const entry: FileEntry = { kind: 'file', ...digestBytes(decoded.bytes), mode: MODE };
-    const path = rooted('state', `cache/${DELTAS}/${need.key}-${entry.md5}`);
+    const path = rooted('state', `${DELTAS_CACHE}/${need.key}-${entry.md5}`);
     write(files, absolute(layout, path), decoded.bytes);
     return { kind: 'made', path, entry };
   } catch (error) {
@@ -71,11 +70,11 @@ async function findMade(
   inventory: Inventory,
   key: string,
 ): Promise<DeltaResult | undefined> {
-  const folder = join(layout.cache, DELTAS);
+  const folder = layout.deltas;
   if (files.stat(folder)?.kind !== 'directory') return undefined;
   for (const name of files.list(folder)) {
     if (!name.startsWith(`${key}-`) || name.length !== key.length + 1 + MD5_DIGITS) continue;
-    const path = rooted('state', `cache/${DELTAS}/${name}`);
+    const path = rooted('state', `${DELTAS_CACHE}/${name}`);
     const full = absolute(layout, path);
     const stat = files.stat(full);
     if (stat?.kind !== 'file') continue;
@@ -139,7 +138,7 @@ function makeFolders(files: Files, path: string): void {
 
 /** Removes results that no pack of the home leads to any more, and what an interrupted run has left. */
 export function sweepDeltas(files: Files, layout: Layout, inUse: ReadonlySet<string>): void {
-  const folder = join(layout.cache, DELTAS);
+  const folder = layout.deltas;
   if (files.stat(folder)?.kind !== 'directory') return;
   for (const name of files.list(folder)) {
     const isUsed = inUse.has(name.slice(0, -MD5_DIGITS - 1));

@@ -67,7 +67,7 @@ const BOOTSTRAP_JAR = /^org\.wso2\.carbon\.bootstrap.*\.jar$/;
 /** Whether Carbon's kernel is in the home's `bin`, so that its own patcher runs inside the start (docs/carbon.md, companion). */
 export function hasCompanion(files: Files, layout: Layout, config: Config): boolean {
   if (config.companion !== 'auto') return config.companion === 'carbon';
-  const bin = join(layout.home, 'bin');
+  const { bin } = layout;
   if (files.stat(bin)?.kind !== 'directory') return false;
   return files.list(bin).some((name) => KERNEL_SCRIPTS.includes(name) || BOOTSTRAP_JAR.test(name));
 }

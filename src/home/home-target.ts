@@ -3,7 +3,7 @@
 
 import { join, relative, sep } from 'node:path';
 import type { RootedPath } from './entry.js';
-import { type Layout, rooted, splitRooted } from './layout.js';
+import { type Layout, rooted, splitRooted, STATE_FOLDER } from './layout.js';
 
 export type HomeTarget =
   | { readonly kind: 'target'; readonly path: RootedPath }
@@ -19,14 +19,14 @@ export function homeTarget(layout: Layout, path: RootedPath): HomeTarget {
     [layout.logs, 'the logs'],
     [layout.namesFile, 'the list of what is applied'],
     [layout.configFile, 'the settings of prepatch'],
-    [join(layout.home, '.prepatch'), 'the state of prepatch'],
+    [join(layout.home, STATE_FOLDER), 'the state of prepatch'],
   ];
   for (const [folder, what] of owned) if (full === folder || isBelow(folder, full)) return { kind: 'protected', what };
   for (const [folder, what] of [...owned, [layout.plugins, 'the folder of plugins'] as const])
     if (full === folder || isBelow(full, folder)) return { kind: 'protected', what: `a folder that holds ${what}` };
   if (!isBelow(layout.plugins, full)) return { kind: 'target', path };
   const inside = relative(layout.plugins, full).split(sep).join('/');
-  if (inside === '.prepatch' || inside.startsWith('.prepatch/'))
+  if (inside === STATE_FOLDER || inside.startsWith(`${STATE_FOLDER}/`))
     return { kind: 'protected', what: 'the state of prepatch' };
   return { kind: 'target', path: rooted('plugins', inside) };
 }

@@ -17,6 +17,9 @@ export const BACKUP_PACK = 'patch0000';
 export const ABSORBED_LIST = 'servicepack_patches.txt';
 export const HELD_FOLDER = '.held';
 export const STATE_FOLDER = '.prepatch';
+/** Below our own state: what zips were unpacked to, and what deltas have made. */
+export const ZIPS_CACHE = 'cache/zips';
+export const DELTAS_CACHE = 'cache/deltas';
 
 export interface LayoutOverrides {
   /** Carbon rule 1: `CARBON_REPOSITORY`, `carbon.repository`. */
@@ -30,6 +33,8 @@ export interface LayoutOverrides {
 export interface Layout {
   readonly home: string;
   readonly name: LayoutName;
+  /** Where the start scripts of the server are, if it has some. */
+  readonly bin: string;
   readonly repository: string;
   readonly components: string;
   readonly plugins: string;
@@ -37,6 +42,7 @@ export interface Layout {
   readonly servicepacks: string;
   readonly logs: string;
   readonly patchesLog: string;
+  readonly statusPage: string;
   /** Our own state; see docs/formats.md. */
   readonly state: string;
   readonly journal: string;
@@ -50,8 +56,15 @@ export interface Layout {
   readonly work: string;
   /** Foreign content that had to make way; never deleted by us. */
   readonly aside: string;
+  /** What `watch` has copied for the next start. */
+  readonly ahead: string;
+  /** What `remove` took out, for `restore`. */
+  readonly shelf: string;
   readonly cache: string;
+  readonly zips: string;
+  readonly deltas: string;
   readonly history: string;
+  readonly historyFile: string;
   /** The files that say what is applied, in this layout. */
   readonly namesFile: string;
   readonly jarsFile: string | undefined;
@@ -78,6 +91,7 @@ export function makeLayout(home: string, name: LayoutName, overrides: LayoutOver
   return {
     home,
     name,
+    bin: join(home, 'bin'),
     repository,
     components,
     plugins: join(components, 'plugins'),
@@ -85,6 +99,7 @@ export function makeLayout(home: string, name: LayoutName, overrides: LayoutOver
     servicepacks,
     logs,
     patchesLog: join(logs, 'patches.log'),
+    statusPage: join(logs, 'patch-status.html'),
     state,
     journal: join(state, 'journal'),
     ledger: join(state, 'ledger.json'),
@@ -93,8 +108,13 @@ export function makeLayout(home: string, name: LayoutName, overrides: LayoutOver
     store: join(state, 'store'),
     work: join(state, 'work'),
     aside: join(state, 'aside'),
+    ahead: join(state, 'ahead'),
+    shelf: join(state, 'shelf'),
     cache: join(state, 'cache'),
+    zips: join(state, ZIPS_CACHE),
+    deltas: join(state, DELTAS_CACHE),
     history: join(state, 'history'),
+    historyFile: join(state, 'history', 'transactions.jsonl'),
     namesFile:
       name === 'carbon-4.4'
         ? join(metadata, 'prePatchedDir.txt')
@@ -102,6 +122,11 @@ export function makeLayout(home: string, name: LayoutName, overrides: LayoutOver
     jarsFile: name === 'carbon-4.4' ? join(metadata, 'prePatchedJARs.txt') : undefined,
     configFile: join(home, 'prepatch.yaml'),
   };
+}
+
+/** The folder of the start guard, which looks for it at one place, wherever settings put the rest. */
+export function guardFolder(home: string): string {
+  return join(home, 'repository', 'components', STATE_FOLDER, 'guard');
 }
 
 /** Where a profile of the server lists the bundles that Equinox loads. */

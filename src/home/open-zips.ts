@@ -6,10 +6,10 @@ import { errorProblem, notice, type Problem, problemOf } from '../problem.js';
 import type { Files } from '../system/files.js';
 import type { Md5, RootedPath, Sha256 } from './entry.js';
 import type { Inventory } from './inventory.js';
-import { absolute, BACKUP_PACK, display, type Layout, rooted } from './layout.js';
+import { absolute, BACKUP_PACK, display, type Layout, rooted, ZIPS_CACHE } from './layout.js';
 import type { PackKind } from './pack.js';
 import { below, type ListedPack, packsRoot, type UnpackedZip } from './pack-source.js';
-import { CONTENT, readUnpacked, unpackZip, type ZipContent, type ZipFinding, ZIPS } from './zip-cache.js';
+import { CONTENT, readUnpacked, unpackZip, type ZipContent, type ZipFinding } from './zip-cache.js';
 import { shapeOfZip } from './zip-shape.js';
 
 export interface OpenedZips {
@@ -116,7 +116,7 @@ function readingProblem(error: unknown, shown: string, pack: string): Problem {
 }
 
 function place(digest: Sha256, content: ZipContent, root: string, folder: string): UnpackedZip {
-  const top = rooted('state', `cache/${ZIPS}/${digest}/${CONTENT}`);
+  const top = rooted('state', `${ZIPS_CACHE}/${digest}/${CONTENT}`);
   const files = new Map<RootedPath, { md5: Md5; mode: number }>();
   for (const [path, { md5, mode }] of Object.entries(content.files)) files.set(below(top, path), { md5, mode });
   return {

@@ -19,7 +19,6 @@ export interface ZipContent {
 
 export type ZipFinding = ZipContent | Refused;
 
-export const ZIPS = 'zips';
 export const CONTENT = 'content';
 const LISTING = 'listing.json';
 const FORMAT = 1;
@@ -31,7 +30,7 @@ const DEFAULT_MODE = 0o644;
 
 /** What is known of a zip; undefined where it has to be unpacked (again). */
 export function readUnpacked(files: Files, layout: Layout, digest: Sha256): ZipFinding | undefined {
-  const folder = join(layout.cache, ZIPS, digest);
+  const folder = join(layout.zips, digest);
   const path = join(folder, LISTING);
   if (files.stat(path)?.kind !== 'file') return undefined;
   const body = parseChecked(files.read(path, LISTING_LIMIT_BYTES).toString('utf8')) as
@@ -49,7 +48,7 @@ export function readUnpacked(files: Files, layout: Layout, digest: Sha256): ZipF
 
 /** Has a zip unpacked again at the next look. */
 export function forgetUnpacked(files: Files, layout: Layout, digest: string): void {
-  const path = join(layout.cache, ZIPS, digest, LISTING);
+  const path = join(layout.zips, digest, LISTING);
   if (files.stat(path) !== undefined) files.unlink(path);
 }
 
@@ -58,7 +57,7 @@ export function forgetUnpacked(files: Files, layout: Layout, digest: string): vo
  * @throws PatchError NO_SPACE; the errors of the file system
  */
 export async function unpackZip(files: Files, layout: Layout, path: string, digest: Sha256): Promise<ZipFinding> {
-  const zips = join(layout.cache, ZIPS);
+  const { zips } = layout;
   makeFolders(files, zips);
   const temporary = join(zips, `${digest}.${process.pid}.new`);
   removeTree(files, temporary);
@@ -154,7 +153,7 @@ class EntryWriter {
 
 /** Removes what no zip of the home has any more, and what an interrupted unpacking has left. */
 export function sweepZips(files: Files, layout: Layout, inUse: ReadonlySet<string>): void {
-  const zips = join(layout.cache, ZIPS);
+  const { zips } = layout;
   if (files.stat(zips)?.kind !== 'directory') return;
   for (const name of files.list(zips)) if (!inUse.has(name)) removeTree(files, join(zips, name));
   if (inUse.size === 0) files.removeDirectory(zips);

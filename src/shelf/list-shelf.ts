@@ -19,13 +19,9 @@ export interface ShelvedPack {
   readonly places: readonly string[];
 }
 
-export function shelfFolder(layout: Layout): string {
-  return join(layout.state, 'shelf');
-}
-
 /** By name, then by number. */
 export function listShelf(files: Files, layout: Layout): ShelvedPack[] {
-  const shelf = shelfFolder(layout);
+  const { shelf } = layout;
   if (files.stat(shelf)?.kind !== 'directory') return [];
   return files.list(shelf).flatMap((name) => {
     const kind = kindOfName(name);
@@ -45,7 +41,7 @@ export function listShelf(files: Files, layout: Layout): ShelvedPack[] {
 
 /** The first number of a name that is free. */
 export function nextNumber(files: Files, layout: Layout, name: string): number {
-  const folder = join(shelfFolder(layout), name);
+  const folder = join(layout.shelf, name);
   const there = files.stat(folder)?.kind === 'directory' ? files.list(folder) : [];
   return Math.max(0, ...there.map(Number).filter((number) => Number.isInteger(number))) + 1;
 }

@@ -11,7 +11,7 @@ import { toPatchError } from '../transaction/to-patch-error.js';
 import { Lock } from '../transaction/lock.js';
 import { ensureFolder } from '../transaction/transaction.js';
 import { dropFolder, findPacks, type FoundPack } from './find-pack.js';
-import { nextNumber, shelfFolder } from './list-shelf.js';
+import { nextNumber } from './list-shelf.js';
 import { reopenedFixes } from './reopened-fixes.js';
 import { newChanges, newProblems, type PlannedChange, previewPlan, type ShelfDoors } from './shelf-doors.js';
 import { moveTree, sweepOwn } from './tree-copy.js';
@@ -96,7 +96,7 @@ async function preview(doors: ShelfDoors, request: RemoveRequest, found: readonl
     dryRun: request.dryRun,
     packs: found.map(({ name, kind }) => {
       const number = nextNumber(files, layout, name);
-      return { name, kind, number, shelf: display(layout, join(shelfFolder(layout), name, String(number))) };
+      return { name, kind, number, shelf: display(layout, join(layout.shelf, name, String(number))) };
     }),
     changes: newChanges(plan, before),
     reopens: await reopenedFixes(files, found, remaining),
@@ -107,7 +107,7 @@ async function preview(doors: ShelfDoors, request: RemoveRequest, found: readonl
 /** The pack itself goes first: what is left beside it by a crash says nothing without it. */
 async function shelve(doors: ShelfDoors, pack: FoundPack, number: number): Promise<void> {
   const { files, layout } = doors;
-  const folder = join(shelfFolder(layout), pack.name, String(number));
+  const folder = join(layout.shelf, pack.name, String(number));
   ensureFolder(files, folder);
   for (const part of pack.parts) {
     const target = join(folder, part.place);

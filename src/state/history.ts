@@ -1,7 +1,6 @@
 // The audit of every transaction (formats 4): one record a line, appended, never cut; each carries the SHA-256 of the line
 // before it, so that a changed or missing line is noticed.
 
-import { join } from 'node:path';
 import { PatchError } from '../error.js';
 import type { Phase } from '../event.js';
 import type { Layout } from '../home/layout.js';
@@ -55,7 +54,7 @@ const NO_LINE = '0'.repeat(64);
 
 /** Appends a record, unless it is there already from a clean-up that was interrupted. */
 export function appendHistory(files: Files, layout: Layout, entry: HistoryEntry): void {
-  const path = join(layout.history, 'transactions.jsonl');
+  const path = layout.historyFile;
   if (files.stat(layout.history) === undefined) {
     files.makeDirectory(layout.history);
     files.flushDirectory(layout.state);
@@ -76,7 +75,7 @@ export function appendHistory(files: Files, layout: Layout, entry: HistoryEntry)
 
 /** @throws PatchError INPUT_TOO_LARGE */
 export function readHistory(files: Files, layout: Layout): History {
-  const path = join(layout.history, 'transactions.jsonl');
+  const path = layout.historyFile;
   if (files.stat(path) === undefined) return { records: [], brokenAt: undefined };
   const lines = files.read(path, HISTORY_LIMIT_BYTES).toString('utf8').split('\n');
   const records: HistoryRecord[] = [];

@@ -48,10 +48,6 @@ export interface AheadReport {
   readonly left: 'no-space' | 'changed' | 'interrupted' | 'unwritable' | 'other-file-system' | null;
 }
 
-export function aheadFolder(layout: Layout): string {
-  return join(layout.state, 'ahead');
-}
-
 /** What one transaction takes of the copies that are there. Operations are named by their index. */
 export class AheadStock {
   readonly #files: Files;
@@ -67,7 +63,7 @@ export class AheadStock {
 
   /** Finds the proven copies for operations; `workOf` gives the folder that an operation is staged in. */
   find(operations: readonly Operation[], workOf: (index: number) => string): void {
-    const folder = aheadFolder(this.#layout);
+    const folder = this.#layout.ahead;
     if (this.#files.stat(folder)?.kind !== 'directory') return;
     const cache = DigestCache.load(this.#files, folder);
     for (const [index, operation] of operations.entries()) {
@@ -116,7 +112,7 @@ export class AheadStock {
   flush(): void {
     if (this.#taken.size === 0) return;
     try {
-      this.#files.flushDirectory(aheadFolder(this.#layout));
+      this.#files.flushDirectory(this.#layout.ahead);
     } catch (error) {
       // Deleted meanwhile: no name is left in it either.
       if (errnoOf(error) !== 'ENOENT') throw error;
@@ -135,7 +131,8 @@ export class AheadStock {
 export function countAhead(files: Files, layout: Layout, operations: readonly Operation[]): number {
   const stock = new AheadStock(files, layout);
   // What lies ahead is only ever for operations that are staged beside it.
-  stock.find(operations, () => join(layout.work, 'forecast'));
+  const folder = join(layout.work, randomName());
+  stock.find(operations, () => folder);
   return operations.reduce((sum, operation, index) => sum + (stock.has(index) ? stagedBytes(operation) : 0), 0);
 }
 
@@ -153,7 +150,7 @@ function isUntouched(before: FileStat, now: FileStat): boolean {
 
 /** Removes every copy that is not for one of these contents. What cannot be removed is left: nothing depends on it. */
 export function sweepAhead(files: Files, layout: Layout, wanted: ReadonlySet<string> = new Set()): void {
-  const folder = aheadFolder(layout);
+  const folder = layout.ahead;
   try {
     if (files.stat(folder)?.kind !== 'directory') return;
     for (const name of files.list(folder)) {
@@ -189,19 +186,19 @@ export async function stageAhead(
     return { ...total, readyItems: 0, readyBytes: 0, copiedItems: 0, copiedBytes: 0, left: 'other-file-system' };
   }
   sweepAhead(files, layout, new Set(wanted.keys()));
-  const cache = DigestCache.load(files, aheadFolder(layout));
+  const cache = DigestCache.load(files, layout.ahead);
   const missing = all.filter(({ after }) => {
-    const path = join(aheadFolder(layout), after.md5);
+    const path = join(layout.ahead, after.md5);
     const stat = files.stat(path);
     return stat === undefined || !isProven(cache, path, stat, after);
   });
   let copied: WriteOperation[] = [];
   let left: AheadReport['left'] = null;
   try {
-    if (missing.length > 0) ensureFolder(files, aheadFolder(layout));
+    if (missing.length > 0) ensureFolder(files, layout.ahead);
     for (const chunk of toChunks(missing)) {
       if (!mayGoOn()) left = 'interrupted';
-      else if (files.freeBytes(aheadFolder(layout)) < bytesOf(chunk) + SPACE_MARGIN_BYTES) left = 'no-space';
+      else if (files.freeBytes(layout.ahead) < bytesOf(chunk) + SPACE_MARGIN_BYTES) left = 'no-space';
       if (left === 'interrupted' || left === 'no-space') break;
       const result = await copyChunk(context, cache, chunk);
       copied = [...copied, ...result.copied];
@@ -227,7 +224,7 @@ async function copyChunk(
   cache: DigestCache,
   chunk: readonly WriteOperation[],
 ): Promise<{ copied: WriteOperation[]; left: AheadReport['left'] }> {
-  const folder = aheadFolder(layout);
+  const folder = layout.ahead;
   const items = chunk.map((operation) => ({
     source: operation.source.kind === 'path' ? absolute(layout, operation.source.path) : '',
     target: join(folder, `new.${process.pid}.${randomName()}`),

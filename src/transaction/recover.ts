@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { Files } from '../system/files.js';
-import type { Layout } from '../home/layout.js';
+import { type Layout, STATE_FOLDER } from '../home/layout.js';
 import { cleanUp } from './clean-up.js';
 import { type Journal, readJournal } from './journal.js';
 import { decideRecovery, phaseOf, type RecoveryAction } from './recovery-table.js';
@@ -89,7 +89,7 @@ function checkFolders(layout: Layout, journal: Journal): void {
   for (const { path } of journal.stage.folders) {
     const isOurs =
       path === join(layout.work, journal.stage.transaction) ||
-      path.endsWith(join('.prepatch', journal.stage.transaction));
+      path.endsWith(join(STATE_FOLDER, journal.stage.transaction));
     if (!isOurs)
       throw new PatchError('JOURNAL_DAMAGED', `the journal ${layout.journal} names ${path} as a work folder`, {
         path: layout.journal,

@@ -214,6 +214,19 @@ export function findBarrels(sources: readonly Source[]): string[] {
   });
 }
 
+/** Every path of a home is in `layout.ts`, once: elsewhere no name is put after one of its folders. */
+export function findLoosePaths(sources: readonly Source[]): string[] {
+  return outside(sources, ['src/home/layout.ts']).flatMap((source) =>
+    nodesOf(source).flatMap((node) => {
+      if (!ts.isCallExpression(node) || node.expression.getText() !== 'join') return [];
+      const [folder, ...names] = node.arguments;
+      const isOfLayout = folder !== undefined && /(?:^|\.|#)layout\.\w+$/.test(folder.getText());
+      const isLoose = isOfLayout && names.some((name) => ts.isStringLiteral(name));
+      return isLoose ? [`${source.path}: ${node.getText()} belongs into src/home/layout.ts`] : [];
+    }),
+  );
+}
+
 const FORBIDDEN_NAME = /^(?:utils?|helpers?|commons?|misc|shared|stuff)(?:\.|$)/i;
 
 export function findForbiddenNames(paths: readonly string[]): string[] {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { Patcher } from '../../src/patcher.js';
 import { SerialBulk } from '../../src/system/bulk.js';
 import type { Files } from '../../src/system/files.js';
-import { type AheadReport, aheadFolder } from '../../src/transaction/ahead.js';
+import type { AheadReport } from '../../src/transaction/ahead.js';
 import { makeLayout } from '../../src/home/layout.js';
 import { differences, readTree, startHome } from '../support/engine-run.js';
 import { MemoryFiles } from '../support/memory-files.js';
@@ -51,7 +51,7 @@ async function apply(files: Files): Promise<void> {
 }
 
 test('the folder is where the documents say', () => {
-  expect(aheadFolder(makeLayout(HOME, 'carbon-4.2'))).toBe(AHEAD);
+  expect(makeLayout(HOME, 'carbon-4.2').ahead).toBe(AHEAD);
 });
 
 test('a start moves in what is staged ahead, and sweeps the folder', async () => {
