@@ -46,8 +46,9 @@ import type { Files, FileStat } from './system/files.js';
 import type { Commands } from './system/run-command.js';
 import { type AheadReport, countAhead, stageAhead } from './transaction/ahead.js';
 import { toPatchError } from './transaction/to-patch-error.js';
-import { findOwner, Lock, waitForOthers } from './transaction/lock.js';
+import { findOwner, hasDeadLocks, Lock, waitForOthers } from './transaction/lock.js';
 import { examineInterruption, isInterrupted, type Recovery, recover } from './transaction/recover.js';
+import { findRemnants, sweepRemnants } from './transaction/sweep-remnants.js';
 import { type ActionsRequest, runTransaction, type TransactionContext } from './transaction/transaction.js';
 
 export interface PatcherDoors {
@@ -404,7 +405,10 @@ export class Patcher {
   /** Finishes or undoes an interrupted transaction; nothing else. */
   async recover(waitMs: number): Promise<Recovery> {
     const { files } = this.#doors;
-    if (!isInterrupted(files, this.#layout)) return { action: 'nothing', transaction: undefined };
+    if (!isInterrupted(files, this.#layout)) {
+      await this.#sweepRemnants();
+      return { action: 'nothing', transaction: undefined };
+    }
     return this.#lockToRecover(waitMs, () => this.#recoverOrStop());
   }
 
@@ -938,6 +942,18 @@ export class Patcher {
       return await work(lock);
     } finally {
       lock.release();
+    }
+  }
+
+  /** What killed runs have left beside transactions, where nobody else works on the home. */
+  async #sweepRemnants(): Promise<void> {
+    const { files } = this.#doors;
+    if (findRemnants(files, this.#layout).length === 0 && !hasDeadLocks(files, this.#layout)) return;
+    try {
+      await this.#withLock(0, () => Promise.resolve(sweepRemnants(files, this.#layout)));
+    } catch (error) {
+      // The home is sound; whoever can lock it sweeps it.
+      if (!(error instanceof PatchError)) throw error;
     }
   }
 

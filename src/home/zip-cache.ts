@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import { formatChecked, parseChecked } from '../system/checked-json.js';
 import type { Files } from '../system/files.js';
+import { removeTree } from '../system/remove-tree.js';
 import type { ArchiveEntry } from './archive.js';
 import type { Refused } from './archive-refusal.js';
 import type { Md5, Sha256 } from './entry.js';
@@ -27,6 +28,8 @@ const LISTING_LIMIT_BYTES = 64 * 1024 * 1024;
 const PIECE_BYTES = 32 * 1024 * 1024;
 const SPACE_MARGIN_BYTES = 1024 * 1024;
 const DEFAULT_MODE = 0o644;
+/** A process may work on several homes, and on one twice. */
+const UNDER_WAY = new Set<string>();
 
 /** What is known of a zip; undefined where it has to be unpacked (again). */
 export function readUnpacked(files: Files, layout: Layout, digest: Sha256): ZipFinding | undefined {
@@ -61,6 +64,7 @@ export async function unpackZip(files: Files, layout: Layout, path: string, dige
   makeFolders(files, zips);
   const temporary = join(zips, `${digest}.${process.pid}.new`);
   removeTree(files, temporary);
+  UNDER_WAY.add(temporary);
   try {
     files.makeDirectory(temporary);
     const finding = await unpackInto(files, path, join(temporary, CONTENT));
@@ -77,7 +81,14 @@ export async function unpackZip(files: Files, layout: Layout, path: string, dige
       // It is swept later; what went wrong first is what counts.
     }
     throw error;
+  } finally {
+    UNDER_WAY.delete(temporary);
   }
+}
+
+/** Whether something in this process is unpacking to a path now. */
+export function isUnpacking(path: string): boolean {
+  return UNDER_WAY.has(path);
 }
 
 async function unpackInto(files: Files, path: string, content: string): Promise<ZipFinding> {
@@ -157,18 +168,6 @@ export function sweepZips(files: Files, layout: Layout, inUse: ReadonlySet<strin
   if (files.stat(zips)?.kind !== 'directory') return;
   for (const name of files.list(zips)) if (!inUse.has(name)) removeTree(files, join(zips, name));
   if (inUse.size === 0) files.removeDirectory(zips);
-}
-
-/** Removes a path with all that is below it; links are removed, not followed. */
-function removeTree(files: Files, path: string): void {
-  const stat = files.stat(path);
-  if (stat === undefined) return;
-  if (stat.kind !== 'directory') {
-    files.unlink(path);
-    return;
-  }
-  for (const name of files.list(path)) removeTree(files, join(path, name));
-  files.removeDirectory(path);
 }
 
 function makeFolders(files: Files, path: string): void {

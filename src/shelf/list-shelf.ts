@@ -7,6 +7,7 @@ import type { PackKind } from '../home/pack.js';
 import { PAYLOAD_FOLDER } from '../home/pack-source.js';
 import type { Files } from '../system/files.js';
 import { kindOfName } from './find-pack.js';
+import { sweepOwn } from './tree-copy.js';
 
 export interface ShelvedPack {
   readonly name: string;
@@ -37,6 +38,11 @@ export function listShelf(files: Files, layout: Layout): ShelvedPack[] {
         return places.length === 0 ? [] : [{ name, kind, number: Number(number), folder, sinceMs, places }];
       });
   });
+}
+
+/** Removes what interrupted moves have left on the shelf; to be called under the lock of the home. */
+export function sweepShelf(files: Files, layout: Layout): void {
+  for (const { folder } of listShelf(files, layout)) sweepOwn(files, folder);
 }
 
 /** The first number of a name that is free. */

@@ -11,7 +11,7 @@ import { toPatchError } from '../transaction/to-patch-error.js';
 import { Lock } from '../transaction/lock.js';
 import { ensureFolder } from '../transaction/transaction.js';
 import { dropFolder, findPacks, type FoundPack } from './find-pack.js';
-import { nextNumber } from './list-shelf.js';
+import { nextNumber, sweepShelf } from './list-shelf.js';
 import { reopenedFixes } from './reopened-fixes.js';
 import { newChanges, newProblems, type PlannedChange, previewPlan, type ShelfDoors } from './shelf-doors.js';
 import { moveTree, sweepOwn } from './tree-copy.js';
@@ -51,6 +51,7 @@ export async function removePacks(doors: ShelfDoors, request: RemoveRequest): Pr
   await findNamed(doors, request.names);
   const lock = await Lock.take(files, layout, request.waitMs);
   try {
+    sweepShelf(files, layout);
     const found = await findNamed(doors, request.names);
     const report = await preview(doors, request, found);
     request.announce?.(report);

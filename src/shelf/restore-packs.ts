@@ -11,7 +11,7 @@ import { toPatchError } from '../transaction/to-patch-error.js';
 import { Lock } from '../transaction/lock.js';
 import { ensureFolder, removeIfEmpty } from '../transaction/transaction.js';
 import { dropFolder, findPacks } from './find-pack.js';
-import { listShelf, type ShelvedPack } from './list-shelf.js';
+import { listShelf, type ShelvedPack, sweepShelf } from './list-shelf.js';
 import { newChanges, newProblems, type PlannedChange, previewPlan, type ShelfDoors } from './shelf-doors.js';
 import { moveTree, sweepOwn } from './tree-copy.js';
 
@@ -47,6 +47,7 @@ export async function restorePacks(doors: ShelfDoors, request: RestoreRequest): 
   if (request.dryRun) return preview(doors, request, shelved);
   const lock = await Lock.take(files, layout, request.waitMs);
   try {
+    sweepShelf(files, layout);
     const again = findShelved(doors, request);
     const report = await preview(doors, request, again);
     for (const pack of again) {

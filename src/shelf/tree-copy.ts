@@ -9,6 +9,7 @@ import type { Bulk } from '../system/bulk.js';
 import { randomName } from '../system/transaction-id.js';
 import type { Files, FileStat } from '../system/files.js';
 import { isRunning } from '../system/is-main-program.js';
+import { removeTree } from '../system/remove-tree.js';
 import { toPatchError } from '../transaction/to-patch-error.js';
 
 export interface CopyDoors {
@@ -150,19 +151,7 @@ function takeAway(files: Files, source: string): void {
   removeTree(files, leaving);
 }
 
-/** Removes a path with all that is below it. */
-export function removeTree(files: Files, path: string): void {
-  const stat = files.stat(path);
-  if (stat === undefined) return;
-  if (stat.kind !== 'directory') {
-    files.unlink(path);
-    return;
-  }
-  for (const name of files.list(path)) removeTree(files, join(path, name));
-  files.removeDirectory(path);
-}
-
-/** The same, where something else went wrong first and what stays is swept later. */
+/** Removes a path where something else went wrong first; what stays is swept later. */
 export function removeQuietly(files: Files, path: string): void {
   try {
     removeTree(files, path);

@@ -121,12 +121,13 @@ export class RealFiles implements Files {
 
   fileSystemTime(folder: string): number {
     const path = `${folder}/.now-${process.pid}-${randomBytes(4).toString('hex')}`;
-    closeSync(openSync(path, CREATE_FLAGS));
-    try {
-      return lstatSync(path).ctimeMs;
-    } finally {
-      unlinkSync(path);
-    }
+    return withDescriptor(path, CREATE_FLAGS, (descriptor) => {
+      try {
+        return fstatSync(descriptor).ctimeMs;
+      } finally {
+        unlinkIfThere(path);
+      }
+    });
   }
 
   identity(): { user: string; host: string } {
@@ -246,6 +247,15 @@ function readMounts(): string[] {
     });
   } catch {
     return [];
+  }
+}
+
+/** A run that takes this process for dead may have removed its file. */
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }
 

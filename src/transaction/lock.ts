@@ -105,6 +105,16 @@ function findOther(files: Files, layout: Layout): Contender | undefined {
   return liveRivals(files, layout, '', own, 'keep').find((one) => one.state === 'held' && !isOwn(one.identity));
 }
 
+/** Whether there are names of processes that are gone: whoever takes the lock removes them. */
+export function hasDeadLocks(files: Files, layout: Layout): boolean {
+  if (files.stat(layout.locks) === undefined) return false;
+  const own = ownIdentity();
+  return files.list(layout.locks).some((file) => {
+    const contender = parseName(file);
+    return contender !== undefined && isAlive(contender.identity, own) === 'dead';
+  });
+}
+
 /** Undefined where the lock is ours now; else the one that has it, or that came at the same time. */
 function contend(files: Files, layout: Layout, name: string, own: ProcessIdentity): Contender | undefined {
   const path = join(layout.locks, `try.${name}`);

@@ -9,6 +9,7 @@ import { type Journal, readJournal } from './journal.js';
 import { decideRecovery, phaseOf, type RecoveryAction } from './recovery-table.js';
 import { rollBack, seeOperation } from './rollback.js';
 import type { TransactionContext } from './transaction.js';
+import { sweepRemnants } from './sweep-remnants.js';
 import { workTops } from './work-folders.js';
 
 export interface Recovery {
@@ -45,7 +46,9 @@ export function examineInterruption(files: Files, layout: Layout): PatchError {
 export async function recover(context: TransactionContext): Promise<Recovery> {
   const { files, layout } = context;
   const journal = readJournal(files, layout.journal);
-  return journal === undefined ? sweepStrays(context) : recoverJournal(context, journal);
+  const recovery = journal === undefined ? sweepStrays(context) : await recoverJournal(context, journal);
+  sweepRemnants(files, layout);
+  return recovery;
 }
 
 /** @throws PatchError JOURNAL_DAMAGED, ROLLBACK_FAILED */

@@ -29,6 +29,7 @@ import {
 } from './journal.js';
 
 import { rollBack } from './rollback.js';
+import { sweepRemnants } from './sweep-remnants.js';
 import { Stopwatch } from './stopwatch.js';
 import { placeWork } from './work-folders.js';
 
@@ -545,6 +546,7 @@ class Transaction {
       };
       await cleanUp(this.#context, finished, 'committed');
       sweepAhead(this.#context.files, this.#context.layout);
+      sweepRemnants(this.#context.files, this.#context.layout);
     } catch (error) {
       if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;
       this.#context.emit({

@@ -1,8 +1,8 @@
 // SIGKILL at a random moment of an apply and of a revert, on the lab's `small`: after the next start the home is exactly what the
 // folders say; what the kill left is exactly before or exactly after, once recovered. 40 kills; PREPATCH_KILLS=400 for more,
 // PREPATCH_KILL_SEED to do the same ones again.
-import { readdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { runPrepatch, startPrepatch } from '../support/command.js';
@@ -42,6 +42,7 @@ describe.skipIf(missing !== undefined)('a kill at a random moment', () => {
           if (signal === null) seen.finished += 1;
           const where = `kill ${kill} after ${delayMs.toFixed(1)} ms`;
           expect((await runPrepatch(['recover', '--home', home])).exitCode, where).toBe(0);
+          expect(leftovers(home), where).toEqual([]);
           const recovered = stateOf(home);
           const isBefore = compareTrees(recovered, before).length === 0;
           if (!isBefore) expect(compareTrees(recovered, after), where).toEqual([]);
@@ -95,10 +96,13 @@ async function timeOf(start: string, temporary: string): Promise<number> {
   return durationMs;
 }
 
-/** Work of a transaction that no finished run leaves behind. */
+/** What no finished run leaves behind: work of a transaction, temporary files, names of processes that are gone. */
 function leftovers(home: string): string[] {
   const own = join(home, 'repository', 'components', '.prepatch');
-  return readdirSync(own).filter((name) => name === 'journal' || name === 'work');
+  if (!existsSync(own)) return [];
+  return readdirSync(own, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path === 'journal' || path === 'work' || /^(?:\.now-|held\.|try\.)|\.new$/.test(basename(path)),
+  );
 }
 
 /** Mulberry32: the same numbers for the same seed. */

@@ -9,6 +9,7 @@ import { toRunError } from '../../src/transaction/to-patch-error.js';
 import { SerialBulk } from '../../src/system/bulk.js';
 import type { Files } from '../../src/system/files.js';
 import { SimulatedCrash } from './faulty-files.js';
+import { basename, dirname } from 'node:path';
 
 export type Ended<T> =
   | { readonly kind: 'ended'; readonly exitCode: number; readonly result: T; readonly events: readonly PatchEvent[] }
@@ -108,21 +109,26 @@ const STATE_NAMES = new Set([
   'store',
 ]);
 
-/** What lies in our state and should not after a recovery: a journal, work, temporary files. Locks of dead
- * processes may stay: the next run that takes the lock removes them. */
+/** Temporary files of caches, and those that the file system is asked for its time with. */
+const TEMPORARY = /^\.now-|\.new$/;
+
+/** What lies in our state and should not after a recovery: a journal, work, temporary files, names of the dead. */
 export function leftovers(files: Files, state: string): string[] {
   if (files.stat(state) === undefined) return [];
-  const found = files
-    .list(state)
-    .filter((name) => !STATE_NAMES.has(name) && !(name === 'work' && isEmpty(files, state)));
-  if (files.stat(`${state}/store`) !== undefined)
-    found.push(
-      ...files
-        .list(`${state}/store`)
-        .filter((name) => !/^[0-9a-f]{64}$/.test(name))
-        .map((name) => `store/${name}`),
-    );
-  return found;
+  const namesIn = (folder: string) =>
+    files.stat(`${state}/${folder}`)?.kind === 'directory'
+      ? files.list(`${state}/${folder}`).map((name) => `${folder}/${name}`)
+      : [];
+  return [
+    ...files.list(state).filter((name) => !STATE_NAMES.has(name) && !(name === 'work' && isEmpty(files, state))),
+    ...namesIn('store').filter((path) => !/^store\/[0-9a-f]{64}$/.test(path)),
+    ...namesIn('locks'),
+    ...[...namesIn('cache'), ...namesIn('cache/zips')].filter((path) => TEMPORARY.test(basename(path))),
+    ...files
+      .list(dirname(state))
+      .filter((name) => TEMPORARY.test(name))
+      .map((name) => `../${name}`),
+  ];
 }
 
 function isEmpty(files: Files, state: string): boolean {

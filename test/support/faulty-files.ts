@@ -88,6 +88,9 @@ export class FaultyFiles implements Files {
 
   fileSystemTime(folder: string): number {
     this.#change('fileSystemTime', folder, true);
+    this.#part('fileSystemTime', 'half', folder, false, () =>
+      this.#files.writeNew(`${folder}/.now-${process.pid}-1`, '', 0o600, 'unflushed'),
+    );
     return this.#files.fileSystemTime(folder);
   }
 

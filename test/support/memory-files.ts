@@ -224,7 +224,7 @@ export class MemoryFiles implements Files {
   }
 
   fileSystemTime(folder: string): number {
-    const path = `${folder}/.now`;
+    const path = `${folder}/.now-${process.pid}-0`;
     this.writeNew(path, '', 0o600, 'unflushed');
     const time = this.stat(path)?.ctimeMs ?? 0;
     this.unlink(path);
