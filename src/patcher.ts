@@ -607,10 +607,16 @@ export class Patcher {
   async #lookByPolicy(policy: Policy, excluded: readonly Exclusion[] = []): Promise<Run> {
     let left: readonly Exclusion[] = excluded;
     const refusals: Problem[] = [];
+    // What changed while it was read is looked at again.
+    let tries = 1;
     for (;;) {
       const look = await this.#look(left, false);
       const plan = this.#plan(look.observation);
       const errors = plan.problems.filter((problem) => problem.severity === 'error');
+      if (tries < LOOKS && errors.some((problem) => problem.code === 'PACK_CHANGED')) {
+        tries += 1;
+        continue;
+      }
       const withRefusals = { ...plan, problems: [...refusals, ...plan.problems] };
       if (errors.length === 0) return { look, plan: withRefusals, excluded: left, failure: undefined };
       const failure = problemError(errors);

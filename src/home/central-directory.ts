@@ -6,7 +6,8 @@ import { isUtf8 } from 'node:buffer';
 /** A file's bytes. `read` returns fewer bytes than asked for only at the end of the file. */
 export interface ByteSource {
   readonly sizeBytes: number;
-  read(offset: number, length: number): Buffer;
+  /** With `into`, which must have room for it, the bytes are there. */
+  read(offset: number, length: number, into?: Buffer): Buffer;
 }
 
 export interface CentralDirectory {
@@ -53,7 +54,7 @@ const ARRAY_LIMIT = 128 * 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 export const END_MARK = Buffer.from([0x50, 0x4b, 5, 6]);
 /** Enough for the directory of most JARs, so that one read finds all. */
-const FIRST_READ_BYTES = 8 * 1024;
+export const TAIL_BYTES = 8 * 1024;
 /** Java looks for the end record in blocks of 128 bytes that overlap by 22, down to this distance from the end. */
 const SEARCH_BYTES = 128 + 106 * 618;
 const LONGEST_END_BYTES = 0xffff + END_BYTES;
@@ -62,11 +63,14 @@ const LONGEST_END_BYTES = 0xffff + END_BYTES;
 export class TailSource implements ByteSource {
   readonly sizeBytes: number;
   readonly #source: ByteSource;
+  readonly #scratch: Buffer | undefined;
   #tail: Buffer = NOTHING;
   #offset: number;
 
-  constructor(source: ByteSource) {
+  /** `scratch`, of `TAIL_BYTES`, holds the end of the file: what is read from here is good until it is used again. */
+  constructor(source: ByteSource, scratch?: Buffer) {
     this.#source = source;
+    this.#scratch = scratch;
     this.sizeBytes = source.sizeBytes;
     this.#offset = source.sizeBytes;
   }
@@ -82,7 +86,9 @@ export class TailSource implements ByteSource {
   keep(length: number): Buffer {
     const offset = Math.max(0, this.sizeBytes - length);
     if (offset < this.#offset) {
-      this.#tail = this.#source.read(offset, this.sizeBytes - offset);
+      const wanted = this.sizeBytes - offset;
+      const hasRoom = this.#scratch !== undefined && wanted <= this.#scratch.length;
+      this.#tail = this.#source.read(offset, wanted, hasRoom ? this.#scratch : undefined);
       this.#offset = offset;
     }
     return this.#tail;
@@ -140,10 +146,10 @@ function canCount(count: number): boolean {
 function findEnd(source: TailSource): End | BadZip {
   const { sizeBytes } = source;
   const lowest = sizeBytes > LONGEST_END_BYTES ? Math.max(0, sizeBytes - SEARCH_BYTES) : 0;
-  let tail = source.keep(FIRST_READ_BYTES);
+  let tail = source.keep(TAIL_BYTES);
   let start = sizeBytes - tail.length;
   // A file that shrank since its size was taken.
-  if (tail.length < Math.min(FIRST_READ_BYTES, sizeBytes)) return bad('the file is shorter than it was');
+  if (tail.length < Math.min(TAIL_BYTES, sizeBytes)) return bad('the file is shorter than it was');
   let at = sizeBytes - END_BYTES;
   for (;;) {
     at = lastMark(tail, start, at);

@@ -14,6 +14,7 @@ import {
   LOCAL_BYTES,
   LOCAL_SIGNATURE,
   readDirectory,
+  TAIL_BYTES,
   TailSource,
 } from './central-directory.js';
 import { MANIFEST_LIMIT_BYTES, parseJarManifest } from './jar-manifest.js';
@@ -45,18 +46,20 @@ const COMPRESSED_LIMIT_BYTES = MANIFEST_LIMIT_BYTES + 1024 * 1024;
 /** The smallest output buffer that node:zlib takes, `constants.Z_MIN_CHUNK`: asking for it would load zlib at every start. */
 const Z_MIN_CHUNK = 64;
 const NAME_LIMIT_BYTES = 255;
+/** The end of one JAR after the other: fresh memory for each would take longer than what is done with it. */
+const SCRATCH = Buffer.allocUnsafeSlow(TAIL_BYTES);
 
 /**
  * Reads what a JAR is. `sizeBytes` is the file's size from its `stat`.
- * @throws the errors of `readRange` (node:fs), nothing else
+ * @throws the errors of `readRanges` (node:fs), nothing else
  */
-export function readJar(files: Pick<Files, 'readRange'>, path: string, sizeBytes: number): JarReading {
-  return readJarFrom({ sizeBytes, read: (offset, length) => files.readRange(path, offset, length) });
+export function readJar(files: Pick<Files, 'readRanges'>, path: string, sizeBytes: number): JarReading {
+  return files.readRanges(path, (read) => readJarFrom({ sizeBytes, read }, SCRATCH));
 }
 
 /** The same over any source of bytes, such as a file that is already open. */
-export function readJarFrom(source: ByteSource): JarReading {
-  const tail = new TailSource(source);
+export function readJarFrom(source: ByteSource, scratch?: Buffer): JarReading {
+  const tail = new TailSource(source, scratch);
   const directory = readDirectory(tail);
   if (directory.kind === 'bad') return directory;
   const manifest = findManifest(directory);

@@ -3,7 +3,7 @@
 
 import { basename, dirname } from 'node:path';
 import type { Bulk, BulkProgress, BulkResult, CopyItem, DigestItem, OnResult } from '../system/bulk.js';
-import type { Digests, Files, FileStat } from '../system/files.js';
+import type { Digests, Files, FileStat, RangeReader } from '../system/files.js';
 
 export interface Overlay {
   /** Path in the view → where it really is. */
@@ -39,6 +39,10 @@ export class OverlayFiles implements Files {
 
   readRange(path: string, offset: number, length: number): Buffer {
     return this.#files.readRange(this.#real(path), offset, length);
+  }
+
+  readRanges<T>(path: string, use: (read: RangeReader) => T): T {
+    return this.#files.readRanges(this.#real(path), use);
   }
 
   realPath(path: string): string {

@@ -24,6 +24,9 @@ export interface Digests {
 }
 
 /** Errors are those of node:fs, with their errno `code`; an absent path is `undefined` from `stat` only. */
+/** A range of an open file; shorter at its end. With `into`, which must have room for it, its bytes are there. */
+export type RangeReader = (offset: number, length: number, into?: Buffer) => Buffer;
+
 export interface Files {
   /** Does not follow a link. Undefined where nothing is there (ENOENT, ENOTDIR). */
   stat(path: string): FileStat | undefined;
@@ -33,6 +36,8 @@ export interface Files {
   read(path: string, limitBytes: number): Buffer;
   /** A range of a file; shorter at its end. */
   readRange(path: string, offset: number, length: number): Buffer;
+  /** Several ranges of a file that is opened once. The reader is good until `use` returns. */
+  readRanges<T>(path: string, use: (read: RangeReader) => T): T;
   realPath(path: string): string;
   /** Digests of a regular file, read in 1 MiB pieces. A link is not followed (ELOOP). */
   digest(path: string, withSha256: boolean): Digests;

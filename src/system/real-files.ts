@@ -32,7 +32,7 @@ import { hostname, userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { Md5, Sha256 } from '../home/entry.js';
-import type { Digests, FileKind, FileStat, Files } from './files.js';
+import type { Digests, FileKind, FileStat, Files, RangeReader } from './files.js';
 
 const PIECE_BYTES = 1024 * 1024;
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -87,6 +87,12 @@ export class RealFiles implements Files {
 
   readRange(path: string, offset: number, length: number): Buffer {
     return withDescriptor(path, READ_FLAGS, (descriptor) => readFully(descriptor, offset, length));
+  }
+
+  readRanges<T>(path: string, use: (read: RangeReader) => T): T {
+    return withDescriptor(path, READ_FLAGS, (descriptor) =>
+      use((offset, length, into) => readFully(descriptor, offset, length, into)),
+    );
   }
 
   realPath(path: string): string {
@@ -287,8 +293,8 @@ function withDescriptor<T>(path: string, flags: number, use: (descriptor: number
   }
 }
 
-function readFully(descriptor: number, offset: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(length);
+function readFully(descriptor: number, offset: number, length: number, into?: Buffer): Buffer {
+  const bytes = into ?? Buffer.allocUnsafe(length);
   let filled = 0;
   while (filled < length) {
     const count = readSync(descriptor, bytes, filled, length - filled, offset + filled);

@@ -1,6 +1,6 @@
 // The faulty twin of the door to the file system: passes calls on to a sound one, counts them in points, and at point N ends the
 // process (a crash that nothing catches), tears a write, or refuses with an errno, once or for good (fault-plan.ts).
-import type { Digests, Files, FileStat } from '../../src/system/files.js';
+import type { Digests, Files, FileStat, RangeReader } from '../../src/system/files.js';
 import type { FaultPlan } from './fault-plan.js';
 
 /** The end of the process: no errno, no error of ours, so that nothing may catch it. Every later call throws it too. */
@@ -60,6 +60,16 @@ export class FaultyFiles implements Files {
   readRange(path: string, offset: number, length: number): Buffer {
     this.#read('readRange', path);
     return this.#files.readRange(path, offset, length);
+  }
+
+  readRanges<T>(path: string, use: (read: RangeReader) => T): T {
+    this.#read('readRanges', path);
+    return this.#files.readRanges(path, (read) =>
+      use((offset, length, into) => {
+        this.#read('readRanges', path);
+        return read(offset, length, into);
+      }),
+    );
   }
 
   realPath(path: string): string {

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { PatchError } from '../../src/error.js';
 import type { Md5, Sha256 } from '../../src/home/entry.js';
 import { foldName } from '../../src/home/fold-name.js';
-import type { Digests, Files, FileStat } from '../../src/system/files.js';
+import type { Digests, Files, FileStat, RangeReader } from '../../src/system/files.js';
 
 interface FileNode {
   readonly kind: 'file';
@@ -190,6 +190,14 @@ export class MemoryFiles implements Files {
       throw errno('EISDIR', path);
     }
     return Buffer.from(node.bytes.subarray(offset, offset + length));
+  }
+
+  readRanges<T>(path: string, use: (read: RangeReader) => T): T {
+    const node = this.#opened(path);
+    return use((offset, length) => {
+      if (node.kind !== 'file') throw errno('EISDIR', path);
+      return Buffer.from(node.bytes.subarray(offset, offset + length));
+    });
   }
 
   realPath(path: string): string {
