@@ -3,8 +3,8 @@
 
 import { join } from 'node:path';
 import { errnoOf } from '../error.js';
-import type { Layout } from '../home/layout.js';
-import { isUnpacking, ZIPS } from '../home/zip-cache.js';
+import { guardFolder, type Layout } from '../home/layout.js';
+import { isUnpacking } from '../home/zip-cache.js';
 import type { Files } from '../system/files.js';
 import { isRunning } from '../system/is-main-program.js';
 import { removeTree } from '../system/remove-tree.js';
@@ -27,14 +27,13 @@ export function sweepRemnants(files: Files, layout: Layout): void {
 }
 
 export function findRemnants(files: Files, layout: Layout): string[] {
-  const guard = join(layout.state, 'guard');
   return [
     ...inFolder(files, layout.components, [CLOCK]),
     ...inFolder(files, layout.state, [CLOCK]),
     ...inFolder(files, layout.locks, [CLOCK]),
     ...inFolder(files, layout.cache, [CLOCK, DIGESTS]),
-    ...inFolder(files, guard, [CLOCK, GUARD_CANDIDATE]),
-    ...inFolder(files, join(layout.cache, ZIPS), [UNPACKING]),
+    ...inFolder(files, guardFolder(layout.home), [CLOCK, GUARD_CANDIDATE]),
+    ...inFolder(files, layout.zips, [UNPACKING]),
   ];
 }
 
