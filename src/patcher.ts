@@ -701,7 +701,8 @@ export class Patcher {
         knownMd5: (path, stat) => inventory.cache.lookup(path, stat)?.md5,
         onVerified: (path, stat, md5) => verified.set(path, { stat, md5 }),
         beforeCommit: () => lock.check(),
-        ...(acts ? { actions: this.#actionsRequest(plan) } : {}),
+        // What actions do changes the record.
+        ...(acts ? { actions: this.#actionsRequest(plan) } : { ledger: plan.ledger }),
       });
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);

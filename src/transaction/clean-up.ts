@@ -4,6 +4,7 @@
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import { absolute, display } from '../home/layout.js';
+import type { Ledger } from '../plan/ledger.js';
 import { originalsOf } from '../plan/make-plan.js';
 import type { Keep, Operation } from '../plan/operation.js';
 import { appendHistory, type StepsMs } from '../state/history.js';
@@ -17,6 +18,8 @@ export interface Finished {
   readonly begin: BeginRecord | undefined;
   /** What the journal says of actions; needed where they are committed. */
   readonly undo?: ReadonlyMap<number, readonly ActionRecord[]>;
+  /** The record that was committed, if it is at hand; else it is read. */
+  readonly ledger?: Ledger | undefined;
   /** For the history; undefined where nobody knows any more. */
   readonly stepsMs?: StepsMs | undefined;
 }
@@ -33,7 +36,7 @@ export async function cleanUp(context: TransactionContext, finished: Finished, o
       const { cleanUpActions } = await import('./actions/clean-up-actions.js');
       await cleanUpActions(context, stage, finished.undo);
     }
-    releaseStore(context, begin);
+    releaseStore(context, begin, finished.ledger);
     copyLedger(files, layout);
     appendHistory(files, layout, {
       transaction: stage.transaction,
@@ -114,12 +117,12 @@ function storeOriginal(context: TransactionContext, operation: Operation, backup
 }
 
 /** Deletes originals that nothing shadows any more. */
-function releaseStore(context: TransactionContext, begin: BeginRecord): void {
+function releaseStore(context: TransactionContext, begin: BeginRecord, committed: Ledger | undefined): void {
   const { files, layout } = context;
   if (files.stat(layout.store) === undefined) return;
   const wroteLedger = begin.operations.some((operation) => absolute(layout, operation.path) === layout.ledger);
   if (!wroteLedger) return;
-  const ledger = readLedger(files, layout);
+  const ledger = committed ?? readLedger(files, layout);
   // Where an original is not known, it may be among those that nothing names.
   if (ledger === undefined || Object.values(ledger.base).some((base) => base.kind === 'unknown')) return;
   const needed: ReadonlySet<string> = originalsOf(ledger);

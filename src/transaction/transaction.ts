@@ -8,6 +8,7 @@ import { ABSENT, type Entry, type FileEntry, type Md5, type RootedPath, sameCont
 import { absolute, display, type Layout, rooted } from '../home/layout.js';
 import type { ActionOperation, LedgerAction } from '../plan/action-operation.js';
 import { countWork } from '../plan/forecast.js';
+import type { Ledger } from '../plan/ledger.js';
 import { type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
 import type { Bulk, BulkResult } from '../system/bulk.js';
 import { md5OfText } from '../system/digest-text.js';
@@ -65,6 +66,8 @@ export interface TransactionRequest {
   readonly onVerified?: (path: string, stat: FileStat, md5: Md5) => void;
   /** Called when everything is deployed and verified, before the commit record. @throws to have it all undone */
   readonly beforeCommit?: () => void;
+  /** The record that is among the operations, where what it says is known now. */
+  readonly ledger?: Ledger | undefined;
   /** Only where there are actions among the operations. */
   readonly actions?: ActionsRequest;
 }
@@ -543,6 +546,7 @@ class Transaction {
         begin: this.#beginRecord(),
         undo: this.#acts,
         stepsMs: this.#stopwatch.read(),
+        ledger: this.#request.ledger,
       };
       await cleanUp(this.#context, finished, 'committed');
       sweepAhead(this.#context.files, this.#context.layout);
