@@ -124,6 +124,12 @@ async function runAll(wanted) {
     // Copies: the tools build a program beside themselves, and the project may be built again meanwhile.
     const tools = join(folder, 'tools');
     cpSync(options.tools, tools, { recursive: true, filter: (path) => !path.endsWith('/nth') });
+    const refusal = findRefusal(tools, folder);
+    if (refusal !== undefined) {
+      console.log(`crash: ${refusal}; nothing was tested`);
+      finish(isContinuous ? [{ name: 'tracing', passed: 0, failed: 1 }] : []);
+      return;
+    }
     for (const part of ['bin', 'dist', 'package.json'])
       cpSync(join(ROOT, part), join(folder, 'app', part), { recursive: true });
     const prepatch = `${process.execPath} ${join(folder, 'app', 'bin', 'prepatch.js')}`;
@@ -237,6 +243,17 @@ function findMissing(wanted) {
     if (process.getuid?.() !== 0) lines.push('power cuts on a real file system need root rights');
   }
   return lines;
+}
+
+/** Why this kernel, or the container that it is in, does not let the stepper trace a program; undefined where it does. */
+function findRefusal(tools, folder) {
+  const nth = join(tools, 'nth');
+  const made = spawnSync('gcc', ['-O2', '-o', nth, `${nth}.c`], { encoding: 'utf8' });
+  if (made.status !== 0) return `the stepper could not be compiled (apt-get install libc6-dev): ${made.stderr.trim()}`;
+  const { status, stderr } = spawnSync(nth, ['-p', folder, '--', 'true'], { encoding: 'utf8' });
+  if (status === 0) return undefined;
+  const how = 'a container needs --cap-add=SYS_PTRACE and a seccomp profile that lets ptrace through';
+  return `programs may not be traced here (${stderr.trim().split('\n')[0]}): ${how}`;
 }
 
 function canRun([, , tool]) {

@@ -55,7 +55,8 @@ function startTime(pid: number): string | undefined {
   return statFields(pid)?.[19];
 }
 
-function isZombie(pid: number): boolean {
+/** Ended, and not yet collected by its parent, which in a container may never come to it. */
+export function isZombie(pid: number): boolean {
   return statFields(pid)?.[0] === 'Z';
 }
 

@@ -123,7 +123,9 @@ export function leftovers(files: Files, state: string): string[] {
     ...files.list(state).filter((name) => !STATE_NAMES.has(name) && !(name === 'work' && isEmpty(files, state))),
     ...namesIn('store').filter((path) => !/^store\/[0-9a-f]{64}$/.test(path)),
     ...namesIn('locks'),
-    ...[...namesIn('cache'), ...namesIn('cache/zips')].filter((path) => TEMPORARY.test(basename(path))),
+    ...[...namesIn('cache'), ...namesIn('cache/zips'), ...namesIn('cache/deltas')].filter((path) =>
+      TEMPORARY.test(basename(path)),
+    ),
     ...files
       .list(dirname(state))
       .filter((name) => TEMPORARY.test(name))

@@ -1,6 +1,11 @@
 // What killed runs leave beside transactions is gone after the next recovery, and after the next start that changes something; what
 // only looks like it, and what somebody alive may need, stays.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { isRunning } from '../../src/system/is-main-program.js';
 import { ownIdentity } from '../../src/system/process-identity.js';
 import { endProcess, leftovers, recoverHome, startHome } from '../support/engine-run.js';
 import type { MemoryFiles } from '../support/memory-files.js';
@@ -23,6 +28,7 @@ const REMNANTS = [
   `${STATE}/guard/new.${DEAD}/plugins`,
   `${STATE}/cache/zips/${DIGEST}.${DEAD}.new/content/a/b.txt`,
   `${STATE}/cache/zips/${DIGEST}.${process.pid}.new/content/a/b.txt`,
+  `${STATE}/cache/deltas/${DIGEST}-${'0'.repeat(32)}.${DEAD}.new`,
 ];
 
 const OTHERS = [
@@ -93,4 +99,18 @@ test('while another run has the home, nothing is swept, and a recovery with noth
     result: { action: 'nothing' },
   });
   expect(stillThere(home.files, REMNANTS)).toEqual(REMNANTS);
+});
+
+test('a process that has ended and was not collected by its parent is not running', async () => {
+  // The shell ends its child, and does not wait for it before it is something else.
+  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    const [said] = (await once(parent.stdout, 'data')) as [Buffer];
+    const child = Number(said.toString());
+    while (/^State:\s+[^Z]/m.test(readFileSync(`/proc/${child}/status`, 'utf8'))) await sleep(5);
+    expect(isRunning(child)).toBe(false);
+    expect(isRunning(parent.pid ?? 0)).toBe(true);
+  } finally {
+    parent.kill();
+  }
 });
