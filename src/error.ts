@@ -75,6 +75,10 @@ const TABLE = {
     'Nothing has changed: the home is as before. Look for another program that writes to {path}.',
   ],
   ACTION_FAILED: [ExitCode.rolledBack, 'Nothing has changed: the home is as before. The step’s log has the output.'],
+  UNHEALTHY: [
+    ExitCode.refused,
+    'The pack is taken back already. Take it out, or put in one that is in order; another policy starts the server without it.',
+  ],
   DRIFTED: [ExitCode.refused, 'prepatch verify --repair puts back what can be proven.'],
   INPUT_INVALID: [ExitCode.refused, 'Correct {path}.'],
   INPUT_TOO_LARGE: [ExitCode.refused, 'Make {path} smaller; the limit guards the memory of a start.'],

@@ -9,6 +9,7 @@ import { readSettings } from './daemon/read-settings.js';
 import { useHome } from './daemon/use-home.js';
 import { findHome } from './home/find-home.js';
 import type { Patcher, PlanReport, RunResult, Status, VerifyResult } from './patcher.js';
+import type { ProbationFacts } from './plan/probation.js';
 import type { History } from './state/history.js';
 import { RealFiles } from './system/real-files.js';
 import type { Recovery } from './transaction/recover.js';
@@ -21,6 +22,7 @@ export type { NoticeCode, Problem, ProblemCode } from './problem.js';
 export type { HomeState, PlanReport, RunResult, Status, VerifyResult } from './patcher.js';
 export type { ActionFacts, ActionWish, HealthFacts, PackFacts, PackState } from './plan/pack-facts.js';
 export type { Change, ChangeAction } from './plan/plan.js';
+export type { ProbationFacts } from './plan/probation.js';
 export type { DirectoryEntry, Entry, FileEntry, ForeignEntry, ObservedEntry } from './home/entry.js';
 export type { LayoutName } from './home/layout.js';
 export type { History, HistoryEntry, HistoryRecord } from './state/history.js';
@@ -69,6 +71,11 @@ export interface Home {
    * @throws PatchError where the server must not start; its `exitCode` is the one to end with
    */
   boot(options?: RunOptions): Promise<RunResult>;
+  /**
+   * Asks the server once about what is on probation, and records what it has passed: call it from time to time while a server runs.
+   * @throws PatchError
+   */
+  checkHealth(): Promise<{ readonly passed: readonly string[]; readonly waiting: readonly ProbationFacts[] }>;
   /** Compares every path with what it should be. @throws PatchError */
   verify(options?: VerifyOptions): Promise<VerifyResult>;
   /** Finishes or undoes an interrupted transaction; nothing else. @throws PatchError ROLLBACK_FAILED, JOURNAL_DAMAGED */
@@ -97,9 +104,9 @@ export async function openHome(path: string, options: OpenOptions = {}): Promise
   const complain = options.complain ?? ((message: string) => process.emitWarning(message, 'PrepatchWarning'));
   const run = <T>(isLogged: boolean, work: (patcher: Patcher) => Promise<T>, policy: Policy = config.policy) =>
     useHome({ files, home, config: { ...config, policy }, isLogged, listen: stream.emit, complain }, work);
-  const start = (reason: string, given: RunOptions = {}) => {
+  const start = (reason: string, startsServer: boolean, given: RunOptions = {}) => {
     const policy = given.policy ?? config.policy;
-    return run(true, (patcher) => patcher.start(policy, given.reason ?? reason, waitMs), policy);
+    return run(true, (patcher) => patcher.start(policy, given.reason ?? reason, waitMs, startsServer), policy);
   };
   const waitMs = config.waitSeconds * 1000;
   // A path that is no home is said here and not at the first use.
@@ -109,8 +116,9 @@ export async function openHome(path: string, options: OpenOptions = {}): Promise
     config,
     status: () => run(false, (patcher) => patcher.status()),
     plan: () => run(false, (patcher) => patcher.plan()),
-    apply: (given) => start('apply', given),
-    boot: (given) => start('start', given),
+    apply: (given) => start('apply', false, given),
+    boot: (given) => start('start', true, given),
+    checkHealth: () => run(true, (patcher) => patcher.checkHealth()),
     verify: (given = {}) =>
       run(true, (patcher) => patcher.verify({ deep: given.deep ?? false, repair: given.repair ?? false, waitMs })),
     recover: () => run(true, (patcher) => patcher.recover(waitMs)),

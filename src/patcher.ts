@@ -1,6 +1,7 @@
 // The use cases: status, plan, apply, boot, verify, recover, history, rebase, doctor. They return data and report events; they
 // print nothing. One way in for a change of a home: look, plan, policy, transaction.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Config, Policy } from './config.js';
 import { assert, type ErrorCode, errnoOf, ExitCode, PatchError } from './error.js';
 import type { EventSink, LogLevel, PatchEvent } from './event.js';
@@ -11,6 +12,7 @@ import { ABSENT, type Md5, type RootedPath } from './home/entry.js';
 import { detectLayout, hasCompanion } from './home/find-home.js';
 import { Inventory, sameIdentity, UnknownContent } from './home/inventory.js';
 import { absolute, display, type Layout, type LayoutName } from './home/layout.js';
+import { type HealthGate, isTouchedSince, lookAtHealth, sinceOf } from './home/look-at-health.js';
 import { type Exclusion, observe } from './home/observe.js';
 import type { Pack } from './home/pack.js';
 import type { ListedPack } from './home/pack-source.js';
@@ -37,6 +39,14 @@ import type { Observation } from './plan/observation.js';
 import { type Operation, stagedBytes } from './plan/operation.js';
 import { describePacks, type PackFacts } from './plan/pack-facts.js';
 import type { Plan } from './plan/plan.js';
+import {
+  describeProbation,
+  type HealthCheck,
+  type HealthObservation,
+  healthProblems,
+  type Probation,
+  type ProbationFacts,
+} from './plan/probation.js';
 import { type Problem, problemOf } from './problem.js';
 import { type History, type HistoryRecord, readHistory } from './state/history.js';
 import { formatLedger, readLedger } from './state/ledger-file.js';
@@ -79,6 +89,8 @@ export interface Status {
   readonly lastTransaction: { readonly id: string; readonly outcome: string; readonly at: string } | null;
   readonly companion: boolean;
   readonly lockedBy: string | null;
+  /** What waits for the server to show that it is healthy. */
+  readonly probation: readonly ProbationFacts[];
   /** What packs with a manifest say of themselves, and what the next start does with each. */
   readonly packs: readonly PackFacts[];
   readonly problems: readonly Problem[];
@@ -114,6 +126,8 @@ export interface RunResult {
   readonly problems: readonly Problem[];
   /** Packs that were left out by the policy `degraded`, and why. */
   readonly quarantined: readonly { readonly name: string; readonly reason: string }[];
+  /** What waits for the server to show that it is healthy. */
+  readonly probation: readonly ProbationFacts[];
   /** Why the change was refused or undone; null where it was not. */
   readonly failure: {
     readonly code: ErrorCode;
@@ -153,6 +167,10 @@ const MANIFESTS: Omit<ManifestRules, 'identityFiles'> = {
 /** Beyond so many lines of one kind, a log says how many more there are. */
 const PROBLEM_LINES = 50;
 
+/** How long one attempt may take of what a server has to show that it is healthy. */
+const URL_LIMIT_MS = 5_000;
+const COMMAND_LIMIT_MS = 60_000;
+
 /** What a look may end with only because something moved under it. */
 const MOVING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PACK_CHANGED', 'HOME_CHANGED', 'UNREADABLE']);
 const LOOKS = 3;
@@ -165,6 +183,10 @@ export class Patcher {
   #transaction: string | undefined;
   /** False for a look that ends where it would have to read a file that is not known. */
   #mayRead = true;
+  /** What a look makes of packs that are on probation. */
+  #gate: HealthGate = 'look';
+  /** The transaction that this run has completed after an interruption. */
+  #completed: string | undefined;
   /** What this run has spent on looking and planning since its last transaction, for the history. */
   #lookMs = 0;
   readonly #quarantineLines = new Set<string>();
@@ -207,6 +229,7 @@ export class Patcher {
         pending: { apply: [], revert: [], update: [] },
         base: { plugins: 0, covered: 0, unknown: [] },
         lastTransaction,
+        probation: [],
         packs: [],
         problems: [problem],
       };
@@ -221,9 +244,11 @@ export class Patcher {
     const unknown = Object.entries(ledger?.base ?? {})
       .filter(([, entry]) => entry.kind === 'unknown')
       .map(([path]) => display(this.#layout, path as RootedPath));
+    const probation = this.#describeProbation(observation.health?.probation);
+    const state = stateOf(plan);
     return {
       ...base,
-      state: stateOf(plan),
+      state: state === 'clean' && probation.length > 0 ? 'probation' : state,
       applied: (ledger?.packs ?? []).map((pack) => pack.name),
       pending: { apply: plan.apply, revert: plan.revert, update: plan.update },
       base: {
@@ -232,6 +257,7 @@ export class Patcher {
         unknown,
       },
       lastTransaction,
+      probation,
       packs: describePacks(observation, plan),
       problems: plan.problems,
     };
@@ -301,10 +327,22 @@ export class Patcher {
   // --- changing
 
   /**
-   * One start: recover, compare, apply or revert, verify.
+   * One start: recover, compare, apply or revert, verify. With `startsServer` a server is started where it returns.
    * @throws PatchError where policy does not let the home stay as it is (`strict`), or where nothing is certain (exit 4, 5)
    */
-  async start(policy: Policy, reason: string, waitMs: number): Promise<RunResult> {
+  async start(policy: Policy, reason: string, waitMs: number, startsServer = false): Promise<RunResult> {
+    this.#gate = startsServer ? 'server' : 'look';
+    const result = await this.#startOnce(policy, reason, waitMs);
+    for (const { packs, checks } of result.probation) {
+      const what = checks.map((check) => `${check.kind} ${check.what}`).join(', ');
+      this.#log('info', `${packs.join(', ')} on probation: the server has to show that it is healthy (${what})`);
+    }
+    const [unhealthy] = result.problems.filter((problem) => problem.code === 'QUARANTINED');
+    if (unhealthy !== undefined && policy === 'strict') throw new PatchError('UNHEALTHY', unhealthy.message);
+    return result;
+  }
+
+  async #startOnce(policy: Policy, reason: string, waitMs: number): Promise<RunResult> {
     const { files } = this.#doors;
     let recovered: string | null = null;
     if (isInterrupted(files, this.#layout)) recovered = await this.#recoverLocked(waitMs);
@@ -402,6 +440,68 @@ export class Patcher {
     return this.#result('kept', { ...run, plan: { ...run.plan, changes: [] }, failure: error }, null, recovered);
   }
 
+  /**
+   * One round over what is on probation: asks the server, and records what it has passed. Takes the lock only for that, and does
+   * nothing while another run has it.
+   */
+  async checkHealth(): Promise<{ readonly passed: readonly string[]; readonly waiting: readonly ProbationFacts[] }> {
+    const { files, now } = this.#doors;
+    const ledger = readLedger(files, this.#layout);
+    const waiting = () => this.#describeProbation(readLedger(files, this.#layout)?.probation);
+    if (ledger?.probation === undefined || this.#isLocked() || isInterrupted(files, this.#layout))
+      return { passed: [], waiting: waiting() };
+    const passed: HealthCheck[] = [];
+    for (const one of ledger.probation) {
+      const sinceMs = sinceOf(one, (transaction) => this.#committedMs(transaction));
+      for (const check of one.checks) {
+        const leftMs = one.startedMs === undefined ? 0 : one.startedMs + check.health.timeoutSeconds * 1000 - now();
+        if (leftMs > 0 && (await this.#passes(check, sinceMs, leftMs))) passed.push(check);
+      }
+    }
+    if (passed.length === 0) return { passed: [], waiting: waiting() };
+    const isPassed = (check: HealthCheck) => passed.some((one) => isDeepStrictEqual(one, check));
+    await this.#withLock(this.#config.waitSeconds * 1000, async (lock) => {
+      const latest = readLedger(files, this.#layout);
+      if (latest?.probation === undefined || isInterrupted(files, this.#layout)) return;
+      const left = latest.probation
+        .map((one) => ({ ...one, checks: one.checks.filter((check) => !isPassed(check)) }))
+        .filter(({ checks }) => checks.length > 0);
+      const { probation: _, ...rest } = latest;
+      await this.#record(left.length === 0 ? rest : { ...rest, probation: left }, 'healthy', lock);
+      for (const check of passed) this.#logPassed(check);
+    });
+    return { passed: [...new Set(passed.map(({ pack }) => pack))], waiting: waiting() };
+  }
+
+  async #passes(check: HealthCheck, sinceMs: number, leftMs: number): Promise<boolean> {
+    const { health, pack } = check;
+    switch (health.kind) {
+      case 'file':
+        return isTouchedSince(this.#doors.files, this.#layout, check, sinceMs);
+      case 'url':
+        return (await import('./system/answers-well.js')).answersWell(health.url, Math.min(leftMs, URL_LIMIT_MS));
+      case 'command': {
+        if (!this.#config.allowCommands) return false;
+        const { runHealthCommand } = await import('./transaction/actions/run-health-command.js');
+        return runHealthCommand(this.#context(), pack, health, Math.min(leftMs, COMMAND_LIMIT_MS));
+      }
+    }
+  }
+
+  /** A transaction that changes nothing but our own record. */
+  async #record(ledger: Ledger, reason: string, lock: Lock): Promise<void> {
+    const transaction = this.#newTransaction();
+    const next = { ...ledger, sequence: ledger.sequence + 1, transaction };
+    await runTransaction(this.#context(), {
+      transaction,
+      reason,
+      startedMs: this.#doors.now(),
+      operations: [this.#ledgerOperation(next, false)],
+      summary: { apply: [], revert: [], update: [], paths: [] },
+      beforeCommit: () => lock.check(),
+    });
+  }
+
   /** Finishes or undoes an interrupted transaction; nothing else. */
   async recover(waitMs: number): Promise<Recovery> {
     const { files } = this.#doors;
@@ -422,6 +522,7 @@ export class Patcher {
     readonly waitMs: number;
   }): Promise<VerifyResult> {
     const { files } = this.#doors;
+    this.#gate = 'ignore';
     await this.#waitForOthers();
     if (options.repair ? isInterrupted(files, this.#layout) : this.#isLeftInterrupted()) {
       if (!options.repair)
@@ -466,6 +567,7 @@ export class Patcher {
   async rebase(
     waitMs: number,
   ): Promise<{ readonly transaction: string | null; readonly problems: readonly Problem[] }> {
+    this.#gate = 'ignore';
     return this.#withLock(waitMs, async (lock) => {
       if (isInterrupted(this.#doors.files, this.#layout)) await this.#recoverNow();
       const before = await this.#look([], true);
@@ -486,6 +588,7 @@ export class Patcher {
    * @throws PatchError LOCKED, ROLLBACK_FAILED; with `fix`, as `start` does
    */
   async doctor(options: { readonly fix: boolean; readonly waitMs: number }): Promise<DoctorReport> {
+    this.#gate = 'ignore';
     const { Doctor } = await import('./doctor.js');
     const examine = () =>
       new Doctor(this.#layout, this.#doors.files, {
@@ -519,6 +622,7 @@ export class Patcher {
     let run = await this.#lookAgain(() => this.#lookByPolicy(policy));
     for (;;) {
       this.#logProblems(run.plan);
+      for (const check of run.look.observation.health?.passed ?? []) this.#logPassed(check);
       if (run.failure !== undefined && policy === 'strict') throw run.failure;
       if (isEmpty(run.plan)) {
         this.#saveCache(run.look.inventory);
@@ -785,21 +889,50 @@ export class Patcher {
       this.#doors.now(),
     );
     const waiting = unsettled.map(({ name, kind }) => ({ name, kind, reason: 'still being copied' }));
+    const health = this.#lookAtHealth(ledger);
+    const quarantined = health?.quarantined ?? [];
     const observed = await observe(files, this.#layout, inventory, {
       rules: this.#rules,
       deep,
-      excluded: [...excluded, ...waiting],
+      excluded: [...excluded, ...waiting, ...quarantined],
       ledger,
       manifests: { ...MANIFESTS, identityFiles: this.#config.identityFiles },
       progress: (doneItems, totalItems, doneBytes, totalBytes) =>
         this.#emit({ kind: 'progress', phase: 'look', doneItems, totalItems, doneBytes, totalBytes }),
     });
-    const observation = await this.#lookAtActions(observed);
+    const observation = await this.#lookAtActions(health === undefined ? observed : this.#withHealth(observed, health));
     if (unsettled.length === 0) return { observation: await this.#makeDeltas(observation, inventory), inventory };
     const problems = unsettled.map((pack) => unsettledProblem(this.#layout, pack));
-    const kept = keepApplied(observation, unsettled, this.#rules.order);
+    const left = unsettled.filter(({ name }) => !quarantined.some((pack) => pack.name === name));
+    const kept = keepApplied(observation, left, this.#rules.order);
     const settled = await this.#makeDeltas(kept, inventory);
     return { observation: { ...settled, problems: [...settled.problems, ...problems] }, inventory };
+  }
+
+  /** What the record has about health, and what the files say of it. */
+  #lookAtHealth(ledger: Ledger | undefined): HealthObservation | undefined {
+    const { files, now } = this.#doors;
+    return lookAtHealth(files, this.#layout, ledger, {
+      gate: this.#gate,
+      nowMs: now(),
+      committedMs: (transaction) => this.#committedMs(transaction),
+      completed: this.#completed,
+    });
+  }
+
+  #withHealth(observation: Observation, health: HealthObservation): Observation {
+    const problems = this.#gate === 'ignore' ? [] : healthProblems(health);
+    return { ...observation, health, problems: [...observation.problems, ...problems] };
+  }
+
+  /** When a transaction was recorded, which is before any server can have started on it. */
+  #committedMs(transaction: string): number | undefined {
+    const { records } = readHistory(this.#doors.files, this.#layout);
+    return records.findLast((record) => record.transaction === transaction)?.recordedMs;
+  }
+
+  #describeProbation(probation: readonly Probation[] | undefined): readonly ProbationFacts[] {
+    return (probation ?? []).map((one) => describeProbation(one, this.#doors.now()));
   }
 
   /** Where packs have deltas: what they make of what is below them. */
@@ -829,7 +962,9 @@ export class Patcher {
     const look = await this.#look([], deep);
     const { ledger, packs } = look.observation;
     if (ledger === undefined) return look;
-    const known = ledger.packs.map((pack) => packOfLedger(pack, packs, look.observation.deltas));
+    const isOut = (name: string) => look.observation.health?.quarantined.some((pack) => pack.name === name) === true;
+    const recorded = ledger.packs.filter(({ name }) => !isOut(name));
+    const known = recorded.map((pack) => packOfLedger(pack, packs, look.observation.deltas));
     const unchanged = (pack: Pack) =>
       !hasError(pack) && known.some((one) => one.name === pack.name && one.kind === pack.kind && sameFiles(one, pack));
     if (!this.#rules.companion) {
@@ -842,9 +977,7 @@ export class Patcher {
     const seen = await this.#lookWithout(look, unchanged, deep);
     const observation: Observation = {
       ...seen.observation,
-      packs: ledger.packs.map((pack) =>
-        packOfLedger(pack, [...packs, ...seen.observation.packs], look.observation.deltas),
-      ),
+      packs: recorded.map((pack) => packOfLedger(pack, [...packs, ...seen.observation.packs], look.observation.deltas)),
       problems: withoutErrors(seen.observation.problems),
       visible: seen.observation.packs.filter((pack) => !pack.held),
     };
@@ -884,7 +1017,13 @@ export class Patcher {
     const { allowCommands, allowModules } = this.#config;
     const actions = { allowCommands, allowModules };
     const sinceMs = performance.now();
-    const plan = makePlan(observation, { drift, transaction: this.#newTransaction(), rebase: false, actions });
+    const plan = makePlan(observation, {
+      drift,
+      transaction: this.#newTransaction(),
+      rebase: false,
+      actions,
+      ...(this.#gate === 'server' ? { serverStartsMs: this.#doors.now() } : {}),
+    });
     this.#lookMs += performance.now() - sinceMs;
     return plan;
   }
@@ -992,6 +1131,7 @@ export class Patcher {
     try {
       const outcome = await recover(this.#context());
       this.#logRecovery(outcome);
+      if (outcome.action === 'complete') this.#completed = outcome.transaction;
       return outcome;
     } catch (error) {
       if (error instanceof PatchError && error.exitCode === ExitCode.attention) throw error;
@@ -1081,12 +1221,22 @@ export class Patcher {
     if (last !== undefined) this.#log('info', last);
   }
 
+  #logPassed({ pack, health }: HealthCheck): void {
+    this.#log('info', `${pack} is not on probation any more: the server has shown that it is healthy (${health.kind})`);
+  }
+
   #log(level: LogLevel, body: string): void {
     this.#emit({ kind: 'log', level, body });
   }
 
   #emit(event: PatchEvent): void {
     this.#doors.emit(event);
+  }
+
+  /** What waits after a run, by what is on record then. */
+  #probationAfter({ plan, look }: Run): readonly ProbationFacts[] {
+    if ((plan.ledger ?? look.observation.ledger)?.probation === undefined) return [];
+    return this.#describeProbation(readLedger(this.#doors.files, this.#layout)?.probation);
   }
 
   #result(outcome: RunResult['outcome'], run: Run, transaction: string | null, recovered: string | null): RunResult {
@@ -1102,7 +1252,11 @@ export class Patcher {
       update: done ? plan.update : [],
       changes: transaction === null ? [] : plan.changes,
       problems: plan.problems,
-      quarantined: excluded.map(({ name, reason }) => ({ name, reason })),
+      quarantined: [...excluded, ...(run.look.observation.health?.quarantined ?? [])].map(({ name, reason }) => ({
+        name,
+        reason,
+      })),
+      probation: this.#probationAfter(run),
       failure:
         failure === undefined
           ? null

@@ -21,7 +21,9 @@ export type NoticeCode =
   | 'NOT_ELIGIBLE'
   | 'DEFERRED'
   | 'SUPERSEDED'
-  | 'REOPENS';
+  | 'REOPENS'
+  | 'PROBATION'
+  | 'QUARANTINED';
 
 export type ProblemCode = ErrorCode | NoticeCode;
 

@@ -22,6 +22,7 @@ interface Outcome {
   readonly exitCode: number;
   readonly document: unknown;
   readonly text: string;
+  readonly meanwhile?: (signal: AbortSignal) => Promise<void>;
 }
 
 interface Surroundings {
@@ -47,7 +48,11 @@ export async function runRequest(request: Request): Promise<number> {
   writeStandard('out', isJson ? toJson(outcomes, request.command.isStream === true ? 0 : 2) : toText(outcomes));
   const exitCode = Math.max(...outcomes.map((outcome) => outcome.exitCode));
   if (request.command.name === 'boot' && exitCode === ExitCode.done && request.words.length > 0) {
-    return becomeServer(request.words);
+    const besides = outcomes.flatMap(({ meanwhile }) => meanwhile ?? []);
+    if (besides.length === 0) return becomeServer(request.words);
+    return becomeServer(request.words, async (signal) => {
+      await Promise.all(besides.map((beside) => beside(signal)));
+    });
   }
   return exitCode;
 }

@@ -23,6 +23,8 @@ export interface UseCaseResult {
   readonly document: unknown;
   /** For people; empty where there is nothing to say. */
   readonly text: string;
+  /** What goes on beside the server that is started then, until the server ends. */
+  readonly meanwhile?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** The exit code of a report that ends with these problems instead of a home that is in order. */

@@ -33,7 +33,7 @@ export async function runBootHook(doors: BootHookDoors): Promise<number | undefi
     const { config } = await readSettings(files, home, { environment, given: { name: 'hook', values: {} } });
     const result = await useHome(
       { files, home, config, isLogged: true, complain: (message) => say(`prepatch: ${message}\n`) },
-      (patcher) => patcher.start(config.policy, 'start', config.waitSeconds * 1000),
+      (patcher) => patcher.start(config.policy, 'start', config.waitSeconds * 1000, true),
     );
     if (result.outcome !== 'nothing' || result.recovered !== null)
       say(`${renderRun(result, plainStyle).replace(/^/gm, 'prepatch: ')}\n`);

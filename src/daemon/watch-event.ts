@@ -21,6 +21,8 @@ export type WatchEvent =
       readonly fresh: readonly Problem[];
     }
   | ({ readonly event: 'staged' } & AheadReport)
+  /** The server has shown that it is healthy with these packs, which are not on probation any more. */
+  | { readonly event: 'healthy'; readonly packs: readonly string[] }
   /** A start works on the home; nothing is done meanwhile. */
   | { readonly event: 'paused'; readonly owner: string }
   | { readonly event: 'resumed' }
@@ -48,6 +50,8 @@ export function formatWatchText(event: WatchEvent): string[] {
       return [checkedText(event), ...freshText(event.fresh)];
     case 'staged':
       return [stagedText(event)];
+    case 'healthy':
+      return [`not on probation any more: ${joinNames(event.packs)}`];
     case 'paused':
       return [`${escapeControls(event.owner)} works on this home; waiting`];
     case 'resumed':

@@ -14,6 +14,7 @@ import type { Files } from '../system/files.js';
 import type { AheadReport } from '../transaction/ahead.js';
 import { findOwner } from '../transaction/lock.js';
 import type { WatchEvent } from './watch-event.js';
+import { checkHealthOnce, hasTime } from './watch-health.js';
 import type { FolderWatch } from './watch-folders.js';
 import { writeWatchPage } from './watch-page.js';
 
@@ -35,6 +36,8 @@ const USUAL_SETTLE_SECONDS = 2;
 /** A look is not worth more than half of the time. */
 const SHORTEST_PAUSE_MS = 50;
 const RETRY_MS = 1000;
+/** How often a server is asked that has to show that it is healthy. */
+const ASK_MS = 1000;
 
 /** Runs until `signal`, or for one pass; returns the exit code. */
 export async function watchHome(use: WatchUse): Promise<number> {
@@ -65,6 +68,7 @@ class Watch {
     const { signal, once, say } = this.#use;
     if (once) {
       await this.#pass();
+      await this.#askServer();
       return this.#exitCode;
     }
     const { settleSeconds, rescanSeconds } = this.#config;
@@ -77,7 +81,7 @@ class Watch {
         this.#isWoken = false;
         const untilMs = await this.#pass();
         await this.#sleep(Math.max(SHORTEST_PAUSE_MS, performance.now() - beganMs), false);
-        await this.#sleep(untilMs, true);
+        await this.#sleepAndAsk(untilMs);
       }
     } finally {
       signal.removeEventListener('abort', stop);
@@ -164,6 +168,37 @@ class Watch {
     // What a start would do is not known any more, so it is said again when it is.
     this.#said = '';
     return Math.min(RETRY_MS * 5, this.#config.rescanSeconds * 1000);
+  }
+
+  /** Asks a server that has to show that it is healthy. Returns whether it is to be asked again. */
+  async #askServer(): Promise<boolean> {
+    const { files, home, config, say } = this.#use;
+    try {
+      const complain = (message: string) => {
+        say({
+          event: 'failed',
+          code: 'UNWRITABLE',
+          message,
+          hint: 'Give the user that runs prepatch the right to write it.',
+        });
+      };
+      const { passed, waiting } = await checkHealthOnce({ files, home, config, complain });
+      if (passed.length > 0) say({ event: 'healthy', packs: passed });
+      return waiting.some(hasTime);
+    } catch (error) {
+      this.#fail(error);
+      return true;
+    }
+  }
+
+  /** Sleeps for so long, or until there is a change; while something is on probation, the server is asked meanwhile. */
+  async #sleepAndAsk(ms: number): Promise<void> {
+    const untilMs = performance.now() + ms;
+    while (!this.#use.signal.aborted && !this.#isWoken && performance.now() < untilMs) {
+      const leftMs = untilMs - performance.now();
+      const asksAgain = await this.#askServer();
+      await this.#sleep(asksAgain ? Math.min(ASK_MS, leftMs) : leftMs, true);
+    }
   }
 
   #wakeUp(): void {

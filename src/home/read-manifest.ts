@@ -49,16 +49,6 @@ export async function readManifest(
       problems.push(errorProblem('INPUT_INVALID', error.message, { pack, path: shown }));
     return undefined;
   }
-  if (parsed.manifest.health !== undefined) {
-    // A gate that nobody keeps must not look like one.
-    problems.push(
-      errorProblem('PACK_REFUSED', `${shown}: /health: this version waits for no health check`, {
-        pack,
-        path: shown,
-        hint: `Take health out of ${shown}, and check the server yourself after its start.`,
-      }),
-    );
-  }
   const operations: FileOperation[] = [];
   for (const [index, operation] of parsed.manifest.files.entries()) {
     const found = toTargets(layout, operation);

@@ -6,6 +6,7 @@ import type { BundlesInfoEdits } from './bundles-info.js';
 import type { Entry, Md5, RootedPath } from '../home/entry.js';
 import type { LayoutName } from '../home/layout.js';
 import type { PackKind } from '../home/pack.js';
+import type { Probation, QuarantinedPack } from './probation.js';
 
 /** A path as it is without any pack. `unknown`: a pack covered it before we first looked, and no backup tells. */
 export type BaseEntry = Entry | { readonly kind: 'unknown' };
@@ -71,6 +72,10 @@ export interface Ledger {
   readonly jars: Readonly<Record<string, Md5>> | undefined;
   /** What was done to each `bundles.info`. */
   readonly bundles?: Readonly<Record<RootedPath, BundlesInfoEdits>>;
+  /** Transactions whose packs have to show that the server is healthy with them. */
+  readonly probation?: readonly Probation[];
+  /** Packs that were taken back because they did not show it. */
+  readonly quarantined?: readonly QuarantinedPack[];
   /** Packs that were set aside, and why. */
   readonly held: readonly { readonly name: string; readonly kind: PackKind; readonly reason: string }[];
 }

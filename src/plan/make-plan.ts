@@ -25,6 +25,7 @@ import type { BaseEntry, Ledger, LedgerPack, SeenFile } from './ledger.js';
 import type { Observation, SeenPlugin } from './observation.js';
 import type { Keep, Operation, Source } from './operation.js';
 import type { Change, Plan } from './plan.js';
+import { type HealthRecord, recordHealth } from './probation.js';
 import { findReopened } from './reopened.js';
 import { type Ground, type Layer, type Stack, stackLayers } from './stack-layers.js';
 
@@ -34,6 +35,8 @@ export interface PlanRules {
   readonly transaction: string;
   /** Takes plugins that no pack covers as they are now, without a word about what changed in them. */
   readonly rebase: boolean;
+  /** When a server will be started after this plan, in milliseconds since the epoch; absent where none will. */
+  readonly serverStartsMs?: number;
   /** Absent: commands are allowed, modules are not. */
   readonly actions?: ActionRules;
 }
@@ -111,7 +114,7 @@ class Planner {
     this.#planActions();
     const detected = this.#detect();
     this.#warnOfReopened();
-    const ledger = this.#planRecord();
+    const ledger = this.#planRecord(detected);
     return {
       home: layout.home,
       layout: layout.name,
@@ -680,8 +683,21 @@ class Planner {
     }
   }
 
+  /** What is on probation afterwards; the commands of a check are subject to the same policy as those of actions. */
+  #health(detected: Detection): HealthRecord {
+    const fresh = new Set([...detected.applied, ...detected.updated]);
+    const { transaction, serverStartsMs, actions } = this.#rules;
+    for (const { name, manifest } of this.#packs) {
+      if (!fresh.has(name) || manifest?.health?.kind !== 'command' || actions?.allowCommands !== false) continue;
+      const message = `${name} checks the server’s health by a command, and allowCommands is false`;
+      const hint = 'Set allowCommands: true if you trust the pack, or take it out.';
+      this.#problems.push(errorProblem('PACK_REFUSED', message, { pack: name, hint }));
+    }
+    return recordHealth(this.#seen.health ?? {}, this.#packs, fresh, transaction, serverStartsMs);
+  }
+
   /** The state files and our own record, as the last operations. */
-  #planRecord(): { operations: Operation[]; after: Ledger | undefined } {
+  #planRecord(detected: Detection): { operations: Operation[]; after: Ledger | undefined } {
     const { layout, state } = this.#seen;
     const operations: Operation[] = [];
     const names = this.#names();
@@ -719,6 +735,7 @@ class Planner {
       names,
       jars: jars === undefined ? undefined : Object.fromEntries([...jars].sort(([a], [b]) => (a < b ? -1 : 1))),
       ...(Object.keys(bundles.edits).length === 0 ? {} : { bundles: bundles.edits }),
+      ...this.#health(detected),
       held: this.#heldAfter(),
     };
     const changed =

@@ -9,6 +9,7 @@ import type { ActionConflict } from './action-operation.js';
 import type { DeltaResult } from './delta.js';
 import type { Ledger } from './ledger.js';
 import type { PackManifest } from './pack-manifest.js';
+import type { HealthObservation } from './probation.js';
 
 export type SeenPlugin =
   | {
@@ -85,6 +86,8 @@ export interface Observation {
   readonly bundlesInfo: ReadonlyMap<RootedPath, { readonly text: string; readonly entry: FileEntry }>;
   /** Directories on the way to the state files that are not there yet, outermost first. */
   readonly missingDirectories: readonly RootedPath[];
+  /** Only where the record has something about health. */
+  readonly health?: HealthObservation;
   /** Results of deltas, by key; only where packs have deltas. */
   readonly deltas?: ReadonlyMap<string, DeltaResult>;
   /** Only where packs have actions, or had. */

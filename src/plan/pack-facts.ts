@@ -135,7 +135,7 @@ function sayings(manifest: PackManifest | LedgerManifest): Partial<PackFacts> {
   };
 }
 
-function healthFacts(health: Health): HealthFacts {
+export function healthFacts(health: Health): HealthFacts {
   const { kind, timeoutSeconds } = health;
   switch (kind) {
     case 'command':

@@ -24,6 +24,11 @@ export function renderStatus(status: Status, style: Style): string {
   if (apply.length > 0) lines.push(`${style.bold('pending')}  to apply: ${joinNames(apply)}`);
   if (revert.length > 0) lines.push(`${style.bold('pending')}  to revert: ${joinNames(revert)}`);
   if (update.length > 0) lines.push(`${style.bold('pending')}  to update: ${joinNames(update)}`);
+  for (const { packs, checks, secondsLeft } of status.probation) {
+    const what = checks.map(({ kind, what }) => `${kind} ${what}`).join(', ');
+    const left = secondsLeft === null ? 'until the hook starts the server' : `${secondsLeft} s left`;
+    lines.push(style.warn(`on probation: ${joinNames(packs)}, ${escapeControls(what)}, ${left}`));
+  }
   const unknown = status.base.unknown.length;
   const base = `${status.base.plugins} plugins, ${status.base.covered} paths covered by packs`;
   if (status.state !== 'interrupted' && status.state !== 'rollback-failed')

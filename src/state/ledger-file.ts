@@ -45,6 +45,11 @@ export function parseLedger(text: string, path: string): Ledger {
   try {
     for (const key of Object.keys(ledger.base)) parseRooted(key);
     for (const pack of ledger.packs) for (const file of pack.files) parseRooted(file.target);
+    for (const { path } of ledger.quarantined ?? []) parseRooted(path);
+    for (const { packs, checks } of ledger.probation ?? []) {
+      for (const { path } of packs) parseRooted(path);
+      for (const { health } of checks) if (health.kind === 'file') parseRooted(health.path);
+    }
   } catch (error) {
     throw new PatchError(
       'LEDGER_DAMAGED',

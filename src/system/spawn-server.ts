@@ -17,12 +17,25 @@ const STANDARD_INPUT = 0;
 type Execve = (file: string, args: readonly string[], environment: NodeJS.ProcessEnv) => never;
 
 /**
- * The server's exit status; 128 + N where signal N ended it. Does not return where the process could be replaced.
+ * The server's exit status; 128 + N where signal N ended it. Does not return where the process could be replaced, which it is not
+ * where there is something to do `meanwhile`: that goes on beside the server, which its signal says has ended.
  * @throws PatchError BAD_USAGE where the server cannot be started
  */
-export async function spawnServer(words: readonly string[]): Promise<number> {
+export async function spawnServer(
+  words: readonly string[],
+  meanwhile?: (signal: AbortSignal) => Promise<void>,
+): Promise<number> {
   const [program, ...args] = words;
   if (program === undefined) throw new PatchError('BAD_USAGE', 'no server was named after --');
+  if (meanwhile !== undefined) {
+    const end = new AbortController();
+    const beside = meanwhile(end.signal);
+    const status = await runChild(program, args).finally(() => {
+      end.abort();
+    });
+    await beside;
+    return status;
+  }
   const { execve } = process as { execve?: Execve };
   const path = findProgram(program, process.env['PATH'] ?? '');
   if (execve !== undefined && path !== undefined && canReplace(path))

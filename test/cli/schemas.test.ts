@@ -171,6 +171,20 @@ describe('what is printed fits its schema', () => {
     expect(await checkReports(at)).toBe('pending');
   });
 
+  test('on probation, and taken back', async () => {
+    const at = makeHome();
+    const health = { kind: 'url', url: 'http://localhost:1/', timeoutSeconds: 60 };
+    writeFileSync(at.path('patches/patch0001.json'), JSON.stringify({ id: 'a', version: '1.0.0', health }));
+    const booted = await documentOf(at, 'boot');
+    expect(booted).toMatchObject({ probation: [{ packs: ['patch0001', 'patch0002'] }] });
+    expect(faultsOf('run', booted)).toEqual([]);
+    expect(await checkReports(at)).toBe('probation');
+    const again = await documentOf(at, 'boot');
+    expect(again).toMatchObject({ quarantined: [{ name: 'patch0001' }, { name: 'patch0002' }], probation: [] });
+    expect(faultsOf('run', again)).toEqual([]);
+    expect(await checkReports(at)).toBe('clean');
+  });
+
   test('a folder in the way and a link in plugins', async () => {
     const at = makeHome();
     mkdirSync(at.path('plugins/org.c_1.0.0.jar'));

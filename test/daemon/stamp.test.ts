@@ -29,6 +29,7 @@ const NOTHING: RunResult = {
   changes: [],
   problems: [],
   quarantined: [],
+  probation: [],
   failure: null,
 };
 const COMPONENTS = 'repository/components';

@@ -171,6 +171,7 @@ describe('what the source allows', () => {
   test.each([
     [2, 'src/plan/ledger.ts', ['Ledger', 'LedgerPack', 'LedgerFile', 'LedgerDirectory', 'SeenFile']],
     [2, 'src/home/entry.ts', ['FileEntry', 'DirectoryEntry', 'AbsentEntry']],
+    [2, 'src/plan/probation.ts', ['Probation', 'HealthCheck', 'PackPlace', 'QuarantinedPack']],
     [2, 'src/plan/bundles-info.ts', ['BundlesInfoEdits']],
     [2, 'src/plan/action-operation.ts', ['LedgerActions', 'LedgerAction', 'ActionUndo', 'Change', 'RecordedModule']],
     [
@@ -208,6 +209,7 @@ describe('what the source allows', () => {
     [10, 'src/patcher.ts', ['Status', 'PlanReport', 'RunResult', 'VerifyResult', 'DoctorReport']],
     [10, 'src/plan/plan.ts', ['Change']],
     [10, 'src/plan/pack-facts.ts', ['PackFacts', 'ActionFacts', 'HealthFacts']],
+    [10, 'src/plan/probation.ts', ['ProbationFacts']],
     [10, 'src/problem.ts', ['Problem']],
   ] as const)('section %s names every field of %s', (number, path, types) => {
     const fields = propertiesOf(path, types);

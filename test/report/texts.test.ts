@@ -98,6 +98,7 @@ describe('names of others', () => {
     changes: [change],
     problems: [problem('error', EVIL, EVIL)],
     quarantined: [{ name: EVIL, reason: EVIL }],
+    probation: [],
     failure: { code: 'CONFLICT', message: EVIL, hint: EVIL, exitCode: ExitCode.refused },
   };
   const record = {
@@ -152,6 +153,15 @@ describe('names of others', () => {
           lastTransaction: { id: EVIL, outcome: EVIL, at: EVIL },
           companion: false,
           lockedBy: null,
+          probation: [
+            {
+              transaction: EVIL,
+              packs: [EVIL],
+              checks: [{ pack: EVIL, kind: 'url', what: EVIL, timeoutSeconds: 1 }],
+              startedAt: null,
+              secondsLeft: null,
+            },
+          ],
           packs: [pack],
           problems: run.problems,
         },

@@ -278,6 +278,19 @@ export async function deltas(): Promise<SmallHome> {
   return { name: 'deltas', files, config: configOf(), policy: 'last-good' };
 }
 
+/** A server was started on a patch long ago, and has never shown that it is healthy: the patch is taken back. */
+export async function unhealthy(): Promise<SmallHome> {
+  const files = emptyHome();
+  putPlugins(files, 'a', 'b');
+  putPatch(files, 'patch0001', { 'a_1.0.0.jar': jar('a', '1.0.0', 'one'), 'd_1.0.0.jar': jar('d', '1.0.0', 'added') });
+  const health = { kind: 'file', path: '/data/alive', timeoutSeconds: 60 };
+  put(files, `${PATCHES}/patch0001.json`, JSON.stringify({ id: 'p', version: '1.0.0', health }));
+  const config = configOf();
+  const doors = { files, bulk: new SerialBulk(files), emit: () => undefined, now: () => 1_700_000_000_000 };
+  await new Patcher(HOME, config, doors).start('strict', 'start', 0, true);
+  return { name: 'unhealthy', files, config, policy: 'last-good' };
+}
+
 /** A zip that becomes a folder, since Carbon's own patcher comes after us. */
 export async function zipUnpacked(): Promise<SmallHome> {
   const files = emptyHome();
@@ -313,5 +326,6 @@ export const SMALL_HOMES: readonly (() => Promise<SmallHome>)[] = [
   filesAnywhere,
   filesReverted,
   deltas,
+  unhealthy,
   zipUnpacked,
 ];

@@ -1,0 +1,51 @@
+// Asks a server that runs, time and again, until everything that is on probation has passed or its time is over. What has passed
+// is recorded at once, so that a kill of ours or of the server loses nothing of it.
+
+import type { Config } from '../config.js';
+import { PatchError } from '../error.js';
+import type { Patcher } from '../patcher.js';
+import type { ProbationFacts } from '../plan/probation.js';
+import type { Files } from '../system/files.js';
+import { sleep } from '../system/transaction-id.js';
+import { useHome } from './use-home.js';
+
+export interface HealthUse {
+  readonly files: Files;
+  readonly home: string;
+  readonly config: Config;
+  readonly complain: (message: string) => void;
+}
+
+const PAUSE_MS = 1000;
+/** How soon the end of the server is noticed. */
+const STEP_MS = 100;
+
+export async function watchHealth(use: HealthUse, signal: AbortSignal): Promise<void> {
+  let said = '';
+  while (!signal.aborted) {
+    try {
+      const { waiting } = await checkHealthOnce(use);
+      if (!waiting.some(hasTime)) return;
+    } catch (error) {
+      // It is tried again: what is on probation is taken back by the next start where this does not end well.
+      if (!(error instanceof PatchError)) throw error;
+      if (error.message !== said) use.complain(error.message);
+      said = error.message;
+    }
+    await sleepUntil(signal);
+  }
+}
+
+async function sleepUntil(signal: AbortSignal): Promise<void> {
+  for (let waitedMs = 0; waitedMs < PAUSE_MS && !signal.aborted; waitedMs += STEP_MS) await sleep(STEP_MS);
+}
+
+/** One round. @throws PatchError */
+export function checkHealthOnce({ files, home, config, complain }: HealthUse): ReturnType<Patcher['checkHealth']> {
+  return useHome({ files, home, config, isLogged: true, complain }, (patcher) => patcher.checkHealth());
+}
+
+/** Whether asking again can still change anything. */
+export function hasTime({ secondsLeft }: ProbationFacts): boolean {
+  return secondsLeft !== null && secondsLeft > 0;
+}

@@ -1,0 +1,27 @@
+// The command by which a pack has the server show that it is healthy: one attempt, like a command among its actions.
+
+import { PatchError } from '../../error.js';
+import type { Command } from '../../plan/pack-manifest.js';
+import type { TransactionContext } from '../transaction.js';
+import { commandLog, runPackCommand } from './pack-command.js';
+
+/** Whether it ended with one of its exit codes in time. */
+export async function runHealthCommand(
+  context: TransactionContext,
+  pack: string,
+  command: Command,
+  timeoutMs: number,
+): Promise<boolean> {
+  try {
+    await runPackCommand(context, {
+      command: { ...command, timeoutSeconds: timeoutMs / 1000 },
+      log: commandLog(pack, 'health'),
+      pack,
+      title: `${pack}: health`,
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof PatchError) return false;
+    throw error;
+  }
+}
