@@ -3,13 +3,14 @@
 
 import { join } from 'node:path';
 import { PatchError } from './error.js';
+import type { Severity } from './event.js';
 import type { BaseEntry, Ledger } from './plan/ledger.js';
-import { ABSENT, type Md5, type RootedPath, type Sha256 } from './home/entry.js';
+import { ABSENT, type FileEntry, type Md5, type RootedPath, type Sha256 } from './home/entry.js';
 import { jarTargetName, readJar } from './home/jar.js';
 import { display, type Layout, rooted } from './home/layout.js';
-import { toLedgerPack } from './plan/make-plan.js';
 import type { Observation } from './plan/observation.js';
 import type { Plan } from './plan/plan.js';
+import { type Originals, rebuildRecord } from './plan/rebuild-record.js';
 import { readHistory } from './state/history.js';
 import { formatLedger, readLedger, readLedgerAt } from './state/ledger-file.js';
 import type { Files } from './system/files.js';
@@ -21,6 +22,8 @@ import { setAside } from './transaction/set-aside.js';
 
 export interface Finding {
   readonly code: string;
+  /** `info`: worth knowing, and nothing is wrong. */
+  readonly severity: Severity;
   readonly what: string;
   readonly path: string;
   readonly remedy: string;
@@ -69,6 +72,7 @@ export class Doctor {
     else if (this.#doors.isInterrupted()) {
       found.push({
         code: 'INTERRUPTED',
+        severity: 'error',
         what: 'a transaction was interrupted',
         path: display(this.#layout, this.#layout.journal),
         remedy: 'Run prepatch recover; the next start does the same.',
@@ -79,6 +83,7 @@ export class Doctor {
     if (history.brokenAt !== undefined) {
       found.push({
         code: 'HISTORY_CHANGED',
+        severity: 'error',
         what: `the history was changed: line ${history.brokenAt} does not follow from the one before`,
         path: display(this.#layout, this.#layout.history),
         remedy: 'Compare it with a backup; nothing else depends on it.',
@@ -93,6 +98,7 @@ export class Doctor {
       if (!TOLD.has(problem.code)) continue;
       found.push({
         code: problem.code,
+        severity: problem.severity,
         what: problem.message,
         path: problem.path ?? '',
         remedy: problem.hint,
@@ -104,6 +110,7 @@ export class Doctor {
       const shown = display(this.#layout, path);
       found.push({
         code: 'BASE_UNKNOWN',
+        severity: 'error',
         what: `the original of ${shown} is not known: the pack over it cannot be reverted`,
         path: shown,
         remedy: `Take the pack out, put the vendor’s original to ${shown}, and start.`,
@@ -148,6 +155,7 @@ export class Doctor {
       if (full === undefined) return undefined;
       return {
         code: 'JOURNAL_MISSING',
+        severity: 'error',
         what: 'the files of an interrupted transaction are there, its journal is not',
         path: display(this.#layout, full),
         remedy: 'Run prepatch doctor --fix: each backup is put back where it can be proven to belong.',
@@ -157,6 +165,7 @@ export class Doctor {
       if (!(error instanceof PatchError)) throw error;
       return {
         code: error.code,
+        severity: 'error',
         what: error.message,
         path: display(this.#layout, this.#layout.journal),
         remedy:
@@ -173,6 +182,7 @@ export class Doctor {
       if (ledger !== undefined || !this.#hasHistory()) return ledger;
       found.push({
         code: 'LEDGER_MISSING',
+        severity: 'error',
         what: `${path} is missing, although this home has been patched`,
         path,
         remedy: this.#ledgerRemedy(),
@@ -180,7 +190,14 @@ export class Doctor {
       });
     } catch (error) {
       if (!(error instanceof PatchError)) throw error;
-      found.push({ code: error.code, what: error.message, path, remedy: this.#ledgerRemedy(), fixable: true });
+      found.push({
+        code: error.code,
+        severity: 'error',
+        what: error.message,
+        path,
+        remedy: this.#ledgerRemedy(),
+        fixable: true,
+      });
     }
     return undefined;
   }
@@ -195,7 +212,7 @@ export class Doctor {
 
   #ledgerRemedy(): string {
     return this.#copy() === undefined
-      ? 'Run prepatch doctor --fix: the record is rebuilt from the packs, the plugins and the originals in the store.'
+      ? 'Run prepatch doctor --fix: the record is rebuilt from the packs, the plugins and the originals in the store, where these prove it.'
       : 'Run prepatch doctor --fix: the second copy of the record is whole and takes its place.';
   }
 
@@ -224,18 +241,19 @@ export class Doctor {
     done.push('the record was restored from its second copy');
   }
 
-  /** From the packs that are in place, and the originals in the store by the bundle that each says it is. */
+  /**
+   * From the packs that are in place, and the originals in the store by the bundle that each says it is, or by their digests.
+   * @throws PatchError LEDGER_MISSING where the record alone told what a pack has done
+   */
   async #rebuildLedger(id: string, done: string[]): Promise<void> {
     const { observation } = await this.#doors.look('without');
-    const applied = observation.packs.filter(
-      (pack) =>
-        pack.files.length > 0 && pack.files.every((file) => this.#isInPlaceOrShadowed(observation, file.target)),
-    );
-    const base: Record<RootedPath, BaseEntry> = {};
-    const originals = this.#originalsByName();
-    const covered = new Set(applied.flatMap((pack) => pack.files.map((file) => file.target)));
-    for (const path of covered)
-      base[path] = originals.byPath.get(path) ?? this.#withoutOriginal(path, originals.unplaced);
+    const { packs, base, obstacles, notes } = rebuildRecord(observation, this.#originals());
+    if (obstacles.length > 0)
+      throw new PatchError('LEDGER_MISSING', `the record cannot be rebuilt: ${obstacles.join('; ')}`, {
+        path: this.#layout.ledger,
+        hint: 'Put it back from a backup of .prepatch. Without one, undo by hand what these packs did, take them out, and run this again.',
+      });
+    const covered = new Set(Object.keys(base));
     const seen: Record<RootedPath, { sizeBytes: number; mtimeMs: number; md5?: Md5 }> = {};
     for (const [path, plugin] of observation.plugins) {
       if (plugin.kind === 'file' && !covered.has(path))
@@ -250,7 +268,7 @@ export class Doctor {
       sequence: readHistory(this.#files, this.#layout).records.length + 1,
       transaction: id,
       layout: this.#layout.name,
-      packs: applied.map(toLedgerPack),
+      packs,
       base,
       seen,
       names: observation.state.names,
@@ -261,42 +279,43 @@ export class Doctor {
     this.#files.flushDirectory(this.#layout.state);
     const unknown = Object.values(base).filter((entry) => entry.kind === 'unknown').length;
     done.push(
-      `the record was rebuilt: ${applied.length} packs are in place, the originals of ${covered.size - unknown} of ${covered.size} paths are proven`,
+      ...notes,
+      `the record was rebuilt: ${packs.length} packs are in place, the originals of ${covered.size - unknown} of ${covered.size} paths are proven`,
     );
   }
 
-  #isInPlaceOrShadowed(observation: Observation, target: RootedPath): boolean {
-    const plugin = observation.plugins.get(target);
-    return (
-      plugin?.kind === 'file' &&
-      observation.packs.some((pack) =>
-        pack.files.some((file) => file.target === target && file.entry.md5 === plugin.md5),
-      )
-    );
-  }
-
-  /** Every original that was there is in the store, so a bundle without one there was added by its pack. */
-  #withoutOriginal(path: RootedPath, unplaced: number): BaseEntry {
-    const isWhole = unplaced === 0 && this.#files.stat(this.#layout.store)?.kind === 'directory';
-    return isWhole && path.endsWith('.jar') ? ABSENT : { kind: 'unknown' };
-  }
-
-  #originalsByName(): { byPath: Map<RootedPath, BaseEntry>; unplaced: number } {
-    const byPath = new Map<RootedPath, BaseEntry>();
-    let unplaced = 0;
-    for (const { path, sha256, sizeBytes } of this.#storeFiles()) {
+  /** What the store has: by the bundle that each says it is, and by digests. */
+  #originals(): Originals {
+    const stored = this.#storeFiles();
+    const byPath = new Map<RootedPath, FileEntry>();
+    const whole: FileEntry[] = [];
+    const placed = new Set<string>();
+    for (const { path, sha256, sizeBytes } of stored) {
       const digests = this.#files.digest(path, true);
+      if (digests.sha256 !== sha256) continue;
+      const mode = this.#files.stat(path)?.mode ?? 0o644;
+      const original: FileEntry = { kind: 'file', md5: digests.md5, sha256, sizeBytes, mode };
+      whole.push(original);
       const reading = readJar(this.#files, path, sizeBytes);
       const isBundle = reading.kind === 'jar' && reading.bundle !== undefined;
       const name = isBundle ? jarTargetName('original.jar', reading) : undefined;
-      if (digests.sha256 !== sha256 || name?.kind !== 'name') {
-        unplaced += 1;
-        continue;
-      }
-      const mode = this.#files.stat(path)?.mode ?? 0o644;
-      byPath.set(rooted('plugins', name.name), { kind: 'file', md5: digests.md5, sha256, sizeBytes, mode });
+      if (name?.kind !== 'name') continue;
+      byPath.set(rooted('plugins', name.name), original);
+      placed.add(sha256);
     }
-    return { byPath, unplaced };
+    return {
+      find: ({ md5, sha256 }) => {
+        if (md5 === undefined && sha256 === undefined) return undefined;
+        const found = whole.find((one) => (md5 ?? one.md5) === one.md5 && (sha256 ?? one.sha256) === one.sha256);
+        if (found?.sha256 !== undefined) placed.add(found.sha256);
+        return found;
+      },
+      // Every original that was there is in the store, so a bundle without one there was added by its pack.
+      baseOf: (path) => {
+        const isWhole = placed.size === stored.length && this.#files.stat(this.#layout.store)?.kind === 'directory';
+        return byPath.get(path) ?? (isWhole && path.endsWith('.jar') ? ABSENT : { kind: 'unknown' });
+      },
+    };
   }
 
   #examineStore(ledger: Ledger | undefined, found: Finding[]): void {
@@ -305,6 +324,7 @@ export class Doctor {
       const shown = display(this.#layout, path);
       found.push({
         code: 'STORE_DAMAGED',
+        severity: 'error',
         what: `${shown} is damaged: it is not what its name says`,
         path: shown,
         remedy: `Put a file with the SHA-256 ${sha256} in its place: the vendor’s original.`,
@@ -323,6 +343,7 @@ export class Doctor {
       const shown = display(this.#layout, path);
       found.push({
         code: 'STORE_DAMAGED',
+        severity: 'error',
         what: `the original of ${shown} (SHA-256 ${base.sha256}) is not in the store any more`,
         path: shown,
         remedy: `Put the vendor’s original into ${display(this.#layout, this.#layout.store)} under that name.`,

@@ -554,7 +554,7 @@ export class Patcher {
     const checkedFiles = [...look.observation.plugins.values()].filter((plugin) => plugin.kind === 'file').length;
     return {
       home: this.#layout.home,
-      ok: problems.length === 0 || repaired,
+      ok: problems.every((problem) => problem.severity === 'info') || repaired,
       deep: options.deep,
       checkedFiles,
       readBytes: look.inventory.readBytes,
@@ -1295,7 +1295,8 @@ function toReport(observation: Observation, plan: Plan): PlanReport {
 function stateOf(plan: Plan): HomeState {
   if (plan.problems.some((problem) => problem.code === 'LEDGER_EDITED')) return 'tampered';
   if (plan.apply.length + plan.revert.length + plan.update.length > 0) return 'pending';
-  const isDrift = (problem: Problem) => ['DRIFT', 'DRIFTED', 'BASE_CHANGED', 'ORPHAN'].includes(problem.code);
+  const isDrift = (problem: Problem) =>
+    problem.severity !== 'info' && ['DRIFT', 'DRIFTED', 'BASE_CHANGED', 'ORPHAN'].includes(problem.code);
   if (plan.drifted.length > 0 || plan.problems.some(isDrift)) return 'drifted';
   return plan.operations.length > 0 ? 'pending' : 'clean';
 }

@@ -479,6 +479,7 @@ class Planner {
     const notices: Problem[] = [];
     for (const [path, plugin] of this.#seen.plugins) {
       if (covered.has(path) || plugin.kind !== 'file' || this.#prior.restore.has(path)) continue;
+      if (this.#isUnexplained(path)) notices.push(unexplained(this.#show(path)));
       const seen = this.#prior.seen[path];
       if (seen === undefined ? this.#prior.ledger === undefined : looksTheSame(plugin, seen)) continue;
       const shown = this.#show(path);
@@ -509,6 +510,11 @@ class Planner {
       );
     }
     this.#problems.push(...notices);
+  }
+
+  /** At first contact: where Carbon has kept the originals, a plugin that is not among them came later, and nothing says how. */
+  #isUnexplained(path: RootedPath): boolean {
+    return this.#prior.ledger === undefined && this.#seen.backup.size > 0 && !this.#seen.backup.has(path);
   }
 
   #makeParents(path: RootedPath): void {
@@ -902,6 +908,13 @@ function fromLedger(ledger: Ledger): Prior {
     baseSources: new Map(),
     problems: [],
   };
+}
+
+function unexplained(shown: string): Problem {
+  return notice('ORPHAN', 'info', `${shown} is neither in ${BACKUP_PACK} nor in a pack; it is taken for the base`, {
+    path: shown,
+    hint: 'If a patch that is gone has left it, move it away; if it belongs to the server, leave it.',
+  });
 }
 
 export function toLedgerPack(pack: Pack): LedgerPack {

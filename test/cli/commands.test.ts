@@ -149,6 +149,24 @@ test.each([
   expect(home.tagsOf(home.md5('plugins/org.a_1.0.0.jar'))).toEqual(new Set(['a1']));
 });
 
+test('plugins that neither patch0000 nor a pack explains are told at the first contact, and nothing is wrong', async () => {
+  const home = makeHome({
+    plugins: [...ONE_PATCH.plugins!, { name: 'org.left', version: '1.0.0', tag: 'left' }],
+    patches: { patch0000: ONE_PATCH.plugins! },
+  });
+  const says = 'plugins/org.left_1.0.0.jar is neither in patch0000 nor in a pack; it is taken for the base';
+  const plan = await run(home, 'plan');
+  expect([plan.exitCode, plan.stdout]).toEqual([0, expect.stringContaining(`note: repository/components/${says}`)]);
+  const doctor = await run(home, 'doctor');
+  expect([doctor.exitCode, doctor.stdout]).toEqual([0, expect.stringContaining(says)]);
+  expect(doctor.stdout).toMatch(/Nothing is wrong with this home\.\n$/);
+  expect(only(await run(home, 'doctor', '--json'))['findings']).toEqual([
+    expect.objectContaining({ code: 'ORPHAN', severity: 'info', fixable: false }),
+  ]);
+  expect((await run(home, 'verify')).exitCode).toBe(0);
+  expect((await run(home, 'status')).stdout).not.toContain('drifted');
+});
+
 describe('what a killed run leaves', () => {
   const lost = ['.prepatch/work/20261121-144301-4fb5ff/0.old', 'a backup'] as const;
   test.each<[string, readonly [string, string], string, RegExp]>([

@@ -226,6 +226,33 @@ describe('drift', () => {
   });
 });
 
+describe('first contact with a backup of the originals', () => {
+  const home = {
+    plugins: { 'a.jar': 'p1', 'b.jar': 'base', 'x.jar': 'x' },
+    backup: { 'a.jar': 'base', 'b.jar': 'base' },
+  };
+  const packs = [makePack('patch0001', { 'a.jar': 'p1' })];
+
+  test('a plugin that is neither in it nor in a pack is told, as information, and left', () => {
+    const plan = planOf({ ...home, packs, names: ['patch0000', 'patch0001'] });
+    expect(plan.problems).toEqual([
+      expect.objectContaining({ code: 'ORPHAN', severity: 'info', path: 'repository/components/plugins/x.jar' }),
+    ]);
+    expect(plan.changes).toEqual([]);
+    expect(plan.ledger?.seen[plugin('x.jar')]).toBeDefined();
+  });
+
+  test('once it is on record it is the base, and nothing is said', () => {
+    const { ledger } = planOf({ ...home, packs, names: ['patch0000', 'patch0001'] });
+    const after = { ...home, packs, names: ['patch0001'] };
+    expect(planOf({ ...after, ledger: { ...ledger!, names: ['patch0001'] } }).problems).toEqual([]);
+  });
+
+  test('without a backup nothing can be told', () => {
+    expect(planOf({ plugins: home.plugins, packs }).problems).toEqual([]);
+  });
+});
+
 describe('state files', () => {
   test('layout 4.4 lists patch0000 in its place, unless the service pack does (Carbon rule 12), and every file (rule 13)', () => {
     const described = {
