@@ -23,6 +23,23 @@ test('UNWRITABLE: the home cannot be locked by who runs this', async () => {
   expect(error.hint).toContain('right to write');
 });
 
+test('UNWRITABLE: a folder in which a name has to change, asked before anything is touched', async () => {
+  const home = await applyFull();
+  const counting = new FaultyFiles(home.files.clone(), { at: 0, fault: 'EACCES', forGood: false, reads: true });
+  await startHome(counting, HOME, home.config, home.policy);
+  const asked = counting.points.flatMap((point, index) => (point.call === 'checkWritable' ? [index + 1] : []));
+  const folders = asked.map((at) => counting.points[at - 1]?.path);
+  expect(folders).toEqual(expect.arrayContaining([PLUGINS, STATE]));
+  for (const at of asked) {
+    const files = home.files.clone();
+    const faulty = new FaultyFiles(files, { at, fault: 'EACCES', forGood: false, reads: true });
+    const error = errorOf(await startHome(faulty, HOME, home.config, 'strict'));
+    expect(error).toMatchObject({ code: 'UNWRITABLE', exitCode: 3, path: counting.points[at - 1]?.path });
+    expect(differences(readTree(home.files, HOME), readTree(files, HOME))).toEqual([]);
+    expect(leftovers(files, STATE)).toEqual([]);
+  }
+});
+
 test('OUTSIDE_HOME: a folder of the plugins that a pack goes through is a link', async () => {
   const home = await applyFull();
   home.files.makeDirectory('/elsewhere');
