@@ -212,6 +212,20 @@ const MUTATIONS = [
   ['digest: backups before deployment', `${T}transaction.ts`, '    await this.#verifyBackups();', '', MEDDLING],
   ['digest: what was deployed', `${T}transaction.ts`, '      await this.#verify();', '', MEDDLING],
   [
+    'identity of what is taken for the file that was staged',
+    `${T}transaction.ts`,
+    'stat !== undefined && sameFile(staged, stat) ? stat : undefined',
+    'stat !== undefined ? stat : undefined',
+    MEDDLING,
+  ],
+  [
+    'digest: an original that is linked back',
+    `${T}transaction.ts`,
+    '    this.#checkStaged(\n      links,',
+    '    void (async (..._: unknown[]) => undefined)(\n      links,',
+    MEDDLING,
+  ],
+  [
     'digest: backup before it is put back',
     `${T}rollback.ts`,
     "  if (operation.before.kind === 'file') checkBackup(context, operation.before, backup, operation);",
