@@ -6,7 +6,7 @@ import type { Config, Policy } from './config.js';
 import { assert, type ErrorCode, errnoOf, ExitCode, PatchError } from './error.js';
 import type { EventSink, LogLevel, PatchEvent } from './event.js';
 import type { Finding } from './doctor.js';
-import { areOtherPacksNamed } from './home/applied-names.js';
+import { differsFromAppliedNames } from './home/applied-names.js';
 import { DigestCache } from './home/digest-cache.js';
 import { ABSENT, type Md5, type RootedPath } from './home/entry.js';
 import { detectLayout, hasCompanion } from './home/find-home.js';
@@ -366,7 +366,7 @@ export class Patcher {
 
   /** The look that needs no lock; undefined where there is work for sure, or something to read: the locked look finds out. */
   async #lookFirst(policy: Policy, waitMs: number): Promise<Run | undefined> {
-    if (areOtherPacksNamed(this.#doors.files, this.#layout, this.#rules)) return undefined;
+    if (differsFromAppliedNames(this.#doors.files, this.#layout, this.#rules)) return undefined;
     this.#mayRead = false;
     try {
       return await this.#lookUnlocked(policy, waitMs);

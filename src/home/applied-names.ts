@@ -8,7 +8,7 @@ import { readNames } from './observe.js';
 import { listPacks, type PackRules, readAbsorbed } from './packs.js';
 
 /** Whether, by their names alone, the packs that are there are not those that are applied. */
-export function areOtherPacksNamed(files: Files, layout: Layout, rules: PackRules): boolean {
+export function differsFromAppliedNames(files: Files, layout: Layout, rules: PackRules): boolean {
   try {
     const { patches, servicepack } = listPacks(files, layout, rules);
     const absorbed = servicepack === undefined ? [] : (readAbsorbed(files, layout, servicepack) ?? []);
