@@ -54,6 +54,9 @@ const TOLD: ReadonlySet<string> = new Set([
   'ABSORB_LIST',
 ]);
 
+const NOT_REBUILT =
+  'Put it back from a backup of .prepatch. Without one, undo by hand what these packs did, take them out, and run prepatch doctor --fix.';
+
 export class Doctor {
   readonly #layout: Layout;
   readonly #files: Files;
@@ -92,7 +95,8 @@ export class Doctor {
     }
     const ledger = this.#ledgerOrFinding(found);
     this.#examineStore(ledger, found);
-    if (error !== undefined || found.some((one) => one.code.startsWith('LEDGER_'))) return found;
+    if (error !== undefined) return found;
+    if (found.some((one) => one.code.startsWith('LEDGER_'))) return this.#withObstacles(found);
     const { plan } = await this.#doors.look('with');
     for (const problem of plan.problems) {
       if (!TOLD.has(problem.code)) continue;
@@ -202,6 +206,19 @@ export class Doctor {
     return undefined;
   }
 
+  /** A record that is lost, and that could not be rebuilt: why, said before anybody tries. */
+  async #withObstacles(found: readonly Finding[]): Promise<Finding[]> {
+    const isLost = (one: Finding) => one.code === 'LEDGER_MISSING' || one.code === 'LEDGER_DAMAGED';
+    if (!found.some(isLost) || this.#copy() !== undefined || this.#doors.isInterrupted()) return [...found];
+    const { observation } = await this.#doors.look('without');
+    const { obstacles } = rebuildRecord(observation, this.#originals());
+    if (obstacles.length === 0) return [...found];
+    const what = `it cannot be rebuilt: ${obstacles.join('; ')}`;
+    return found.map((one) =>
+      isLost(one) ? { ...one, what: `${one.what}; ${what}`, remedy: NOT_REBUILT, fixable: false } : one,
+    );
+  }
+
   #hasHistory(): boolean {
     return readHistory(this.#files, this.#layout).records.some((record) => record.outcome === 'committed');
   }
@@ -251,7 +268,7 @@ export class Doctor {
     if (obstacles.length > 0)
       throw new PatchError('LEDGER_MISSING', `the record cannot be rebuilt: ${obstacles.join('; ')}`, {
         path: this.#layout.ledger,
-        hint: 'Put it back from a backup of .prepatch. Without one, undo by hand what these packs did, take them out, and run this again.',
+        hint: NOT_REBUILT,
       });
     const covered = new Set(Object.keys(base));
     const seen: Record<RootedPath, { sizeBytes: number; mtimeMs: number; md5?: Md5 }> = {};

@@ -124,6 +124,9 @@ describe('the record is lost', () => {
     const applied = await home.apply();
     expect([applied.exitCode, applied.apply], applied.text).toEqual([0, ['patch0001']]);
     loseRecord(home);
+    expect((await doctor(home)).says).toMatch(says);
+    const [finding] = (JSON.parse((await doctor(home, '--json')).says) as { findings: unknown[] }).findings;
+    expect(finding).toMatchObject({ code: 'LEDGER_MISSING', fixable: false });
     const refused = await doctor(home, '--fix');
     expect([refused.exitCode, refused.says]).toEqual([3, expect.stringMatching(says)]);
     expect(existsSync(home.home.path('.prepatch/ledger.json'))).toBe(false);
