@@ -58,7 +58,16 @@ export function rebuildRecord(observation: Observation, originals: Originals): R
     packs: applied.map((pack) => recordOf(pack, stack)),
     base,
     obstacles,
-    notes: gone.map((name) => `${name} was applied and is not there: what it has left counts as the server’s own`),
+    notes: [
+      ...gone.map((name) => `${name} was applied and is not there: what it has left counts as the server’s own`),
+      ...observation.packs
+        .filter((pack) => pack.manifest?.health !== undefined)
+        .map(({ name }) =>
+          applied.some((pack) => pack.name === name)
+            ? `${name} counts as healthy: whether it was on probation was in the record alone`
+            : `whether ${name} was taken back for its health was in the record alone: the next start applies it`,
+        ),
+    ],
   };
 }
 

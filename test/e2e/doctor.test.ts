@@ -143,6 +143,17 @@ describe('the record is lost', () => {
     expect(refused.says).toContain('repository/conf/carbon.xml is not as patch0001 has it');
   });
 
+  test('a pack that has to show its health is named: probations are not rebuilt', async () => {
+    const home = makeHome();
+    const health = { kind: 'file', path: '/repository/healthy' };
+    home.patch('patch0001', { health, files: OPERATIONS.files.slice(1, 2) }, CONTENT);
+    const applied = await home.apply();
+    expect([applied.exitCode, applied.apply], applied.text).toEqual([0, ['patch0001']]);
+    loseRecord(home);
+    expect((await doctor(home, '--fix')).says).toContain('patch0001 counts as healthy');
+    expect((await home.status()).state).not.toBe('probation');
+  });
+
   test('a pack that was applied and is not there is named', async () => {
     const home = makeHome();
     home.patch('patch0001', undefined, { 'x.txt': 'content' });
