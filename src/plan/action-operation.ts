@@ -29,6 +29,8 @@ export interface RecordedModule {
   readonly sha256: Sha256;
   readonly sizeBytes: number;
   readonly options: { readonly [key: string]: JsonValue };
+  /** Absent in records from before there was a limit. */
+  readonly timeoutSeconds?: number;
   readonly values: { readonly [name: string]: string | number | boolean };
   /** What its `prepare` returned. */
   readonly undo: JsonValue;

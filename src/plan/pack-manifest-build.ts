@@ -476,6 +476,7 @@ function readActionBody(context: Context, field: Field): Action {
         kind,
         file: file(),
         options: options === undefined ? {} : (objectOf(options) as { readonly [key: string]: JsonValue }),
+        timeoutSeconds: optional(field, 'timeoutSeconds', integer) ?? COMMAND_SECONDS,
       };
     }
     case 'list':

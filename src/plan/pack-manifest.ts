@@ -229,6 +229,8 @@ export interface ModuleAction extends ActionBase {
   readonly kind: 'module';
   readonly file: string;
   readonly options: { readonly [key: string]: JsonValue };
+  /** For each method; default 60. */
+  readonly timeoutSeconds: number;
 }
 
 export interface ListAction extends ActionBase {

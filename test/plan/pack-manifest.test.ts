@@ -1029,7 +1029,7 @@ const TYPE_KEYS = {
   'action-service': { ...base, ...commandKeys, undo: true } satisfies KeyList<
     Extract<Action, { kind: 'stopService' | 'startService' }>
   >,
-  'action-module': { ...base, file: true, options: true } satisfies KeyList<ActionOf<'module'>>,
+  'action-module': { ...base, file: true, options: true, timeoutSeconds: true } satisfies KeyList<ActionOf<'module'>>,
   'action-list': { ...base, actions: true } satisfies KeyList<ActionOf<'list'>>,
   'action-forEach': { ...base, items: true, itemsFrom: true, as: true, actions: true } satisfies KeyList<
     ActionOf<'forEach'>

@@ -6,7 +6,7 @@ import { errnoOf, PatchError } from '../../error.js';
 import type { Sha256 } from '../../home/entry.js';
 import type { ActionRecord, StageRecord } from '../journal.js';
 import { ensureFolder, type TransactionContext } from '../transaction.js';
-import { callModule } from './pack-module.js';
+import { callModule, MODULE_SECONDS } from './pack-module.js';
 import { type RecordedStep, readSteps } from './step-record.js';
 import { backupPath } from './undo-actions.js';
 
@@ -39,13 +39,14 @@ async function cleanUpModule(context: TransactionContext, stage: StageRecord, { 
   const path = join(folder, module.name);
   // A clean-up that was interrupted behind this point has moved the copy already.
   if (context.files.stat(path) === undefined) return;
-  const { sha256, options, values, undo } = module;
+  const { sha256, options, values, undo, timeoutSeconds = MODULE_SECONDS } = module;
   try {
     await callModule(context, 'cleanup', {
       path,
       sha256,
       title,
       options,
+      timeoutSeconds,
       values: new Map(Object.entries(values)),
       undo,
     });

@@ -25,7 +25,7 @@ import { commandLog, runPackCommand } from './pack-command.js';
 import { planReverts } from './plan-revert.js';
 import { actionError, checkOwner, type PlannedChange } from './planned-change.js';
 import { applyChanges, pathsOf } from './apply-changes.js';
-import { callModule, type ModuleCall } from './pack-module.js';
+import { callModule, MODULE_SECONDS, type ModuleCall } from './pack-module.js';
 import { type PathAction, type PathWork, planPathAction, preparePathAction } from './path-action.js';
 import { StagingArea } from './staging-area.js';
 import { stageFile } from './stage-payload.js';
@@ -383,7 +383,7 @@ export class ActionRun {
 
   #moduleStep(at: Place, action: ActionOf<'module'>, scope: Scope): Step {
     const { operation } = at;
-    const { options } = action;
+    const { options, timeoutSeconds } = action;
     const title = this.#title;
     let call: ModuleCall | undefined;
     let step = 0;
@@ -391,7 +391,8 @@ export class ActionRun {
       const name = ready.path.slice(ready.path.lastIndexOf('/') + 1);
       const values = Object.fromEntries(ready.values);
       const { sha256, undo } = ready;
-      const module = { file: action.file, sha256, sizeBytes, options, values, undo, folder: 0, name } as const;
+      const what = { file: action.file, sha256, sizeBytes, options, timeoutSeconds, values, undo };
+      const module = { ...what, folder: 0, name } as const;
       const data = { title, changes: [], keep: true, module: { ...module, method: 'rollback' } } as const;
       return again ? this.#rewrite(at, step, data) : this.#begin(at, data);
     };
@@ -409,7 +410,7 @@ export class ActionRun {
         sizeBytes = staged.entry.sizeBytes;
         const path = this.#area.path(0, `${this.#area.name()}.mjs`);
         this.#context.files.copyNew(staged.staged, path, 0o600);
-        call = { path, sha256, title, options, values: new Map(scope.all()), undo: null };
+        call = { path, sha256, title, options, timeoutSeconds, values: new Map(scope.all()), undo: null };
         step = record(call, false, sizeBytes);
         const undo = await callModule(this.#context, 'prepare', call);
         scope.take(call.values);
@@ -427,7 +428,7 @@ export class ActionRun {
         const values = Object.fromEntries(call.values);
         const { sha256, undo } = call;
         this.#keep(operation, action, [
-          { kind: 'module', file: action.file, sha256, sizeBytes, options, values, undo },
+          { kind: 'module', file: action.file, sha256, sizeBytes, options, timeoutSeconds, values, undo },
         ]);
       },
     };
@@ -496,7 +497,7 @@ export class ActionRun {
   async #revertModule(at: AnyPlace, undo: Extract<ActionUndo, { kind: 'module' }>, title: string): Promise<void> {
     const { files, layout } = this.#context;
     const { pack } = at.operation;
-    const { file, sha256, sizeBytes, options, values } = undo;
+    const { file, sha256, sizeBytes, options, values, timeoutSeconds = MODULE_SECONDS } = undo;
     const stored = join(layout.store, sha256);
     if (files.stat(stored) === undefined)
       throw new PatchError('STORE_DAMAGED', `the module ${file} of ${pack} is not in the store any more`, {
@@ -510,6 +511,7 @@ export class ActionRun {
       sha256,
       sizeBytes,
       options,
+      timeoutSeconds,
       values,
       undo: undo.undo,
       folder: 0,
@@ -517,7 +519,8 @@ export class ActionRun {
       method: 'execute',
     } as const;
     const step = this.#begin(at, { title, changes: [], keep: false, module });
-    const call = { path, sha256, title, options, values: new Map(Object.entries(values)), undo: undo.undo };
+    const shared = new Map(Object.entries(values));
+    const call = { path, sha256, title, options, timeoutSeconds, values: shared, undo: undo.undo };
     await callModule(this.#context, 'rollback', call);
     this.#end(at, step);
   }

@@ -13,7 +13,7 @@ import type { Undoable } from '../rollback.js';
 import { setAside } from '../set-aside.js';
 import { ensureFolder, removeIfEmpty, type TransactionContext } from '../transaction.js';
 import { runPackCommand } from './pack-command.js';
-import { callModule } from './pack-module.js';
+import { callModule, MODULE_SECONDS } from './pack-module.js';
 import { readSteps, type RecordedChange, type RecordedStep, wasSoEarlier } from './step-record.js';
 
 /** @throws PatchError ROLLBACK_FAILED; what could not be undone is tried again by the next run */
@@ -78,6 +78,7 @@ async function undoModule(
     sha256: module.sha256,
     title,
     options: module.options,
+    timeoutSeconds: module.timeoutSeconds ?? MODULE_SECONDS,
     values: new Map(Object.entries(module.values)),
     undo: module.undo,
   };

@@ -28,6 +28,9 @@ export const rollback = stage('R', 'rollback');
 export const cleanup = stage('C', 'cleanup');
 `;
 
+/** A thread for each call of a method. */
+const LONG = { timeout: 600_000 };
+
 let top: string;
 let home: ActionHome;
 
@@ -191,13 +194,13 @@ test('a module is rolled back by a revert, long after its pack is gone', async (
   expect(trace()).toBe('R2 R1');
 });
 
-test('a kill at every call leaves modules rolled back in the order of a failure, or cleaned up', async () => {
+test('a kill at every call leaves modules rolled back in the order of a failure, or cleaned up', LONG, async () => {
   const counting = new FaultyFiles(new RealFiles());
   const actions = [tracer(1), tracer(2, {}, 'os.platform == "linux"'), tracer(3)];
   expect((await new ActionHome(counting, top).start([{ name: 'patch0001', actions }])).kind).toBe('done');
   expect((await home.start([])).kind).toBe('done');
   const seen = new Set<string>();
-  for (let at = 1; at <= counting.points.length; at += process.env.CRASH_FULL === '1' ? 1 : 3) {
+  for (let at = 1; at <= counting.points.length; at += process.env.CRASH_FULL === '1' ? 1 : 7) {
     rmSync(join(top, 'trace.txt'), { force: true });
     const faulty = new FaultyFiles(new RealFiles(), { at, fault: 'crash', forGood: false });
     await new ActionHome(faulty, top).start([{ name: 'patch0001', actions }]).catch((error: unknown) => {
@@ -219,4 +222,54 @@ test('a kill at every call leaves modules rolled back in the order of a failure,
     /^P1 P3 E1 P2 E2 E3 C1 C2 C3(?: C2 C3| C3)?$/,
   ];
   expect([...seen].filter((one) => !allowed.some((shape) => shape.test(one)))).toEqual([]);
+});
+
+/** Writes the name of each method; in the one that its options name it does not end. */
+const STUCK = `
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+const stage = (name) => async ({ home, options }) => {
+  appendFileSync(join(home, 'trace.txt'), name + ' ');
+  if (options.stuck !== name) return;
+  if (options.how === 'loop') for (;;);
+  else if (options.how === 'wait') await new Promise((resolve) => setTimeout(resolve, 1e9));
+  else if (options.how === 'end') process.exit(0);
+  else setImmediate(() => { throw new Error('thrown later'); }), await new Promise(() => undefined);
+};
+export const prepare = stage('P');
+export const execute = stage('E');
+export const rollback = stage('R');
+export const cleanup = stage('C');
+`;
+
+test.each([
+  ['loop', 'P', 'P R', 'TIMED_OUT', 'took longer than 3 seconds in prepare'],
+  ['loop', 'E', 'P E R', 'TIMED_OUT', 'took longer than 3 seconds in execute'],
+  ['wait', 'E', 'P E R', 'TIMED_OUT', 'took longer than 3 seconds in execute'],
+  ['end', 'E', 'P E R', 'ACTION_FAILED', 'its thread ended without a result'],
+  ['throw', 'E', 'P E R', 'ACTION_FAILED', 'thrown later'],
+])('a module that does not come to its end (%s in %s) is ended, named, and rolled back', async (...given) => {
+  const [how, stuck, expected, code, message] = given;
+  writeFileSync(join(top, 'repository/components/patches/.payload/patch0001/stuck.mjs'), STUCK);
+  const ran = await run({ kind: 'module', file: 'stuck.mjs', options: { how, stuck }, timeoutSeconds: 3 });
+  expect(trace()).toBe(expected);
+  expect(ran.kind).toBe('failed');
+  if (ran.kind === 'failed') {
+    expect(ran.error.code).toBe(code);
+    expect(ran.error.message).toContain(message);
+  }
+});
+
+test('a module that does not end its cleanup is a warning', async () => {
+  writeFileSync(join(top, 'repository/components/patches/.payload/patch0001/stuck.mjs'), STUCK);
+  const ran = await run({ kind: 'module', file: 'stuck.mjs', options: { how: 'loop', stuck: 'C' }, timeoutSeconds: 3 });
+  expect(ran.kind).toBe('done');
+  expect(trace()).toBe('P E C');
+});
+
+test('what a module prints goes to the log', async () => {
+  const text = "export const execute = () => console.log('printed');\nexport const rollback = () => undefined;\n";
+  writeFileSync(join(top, 'repository/components/patches/.payload/patch0001/prints.mjs'), text);
+  expect((await run({ kind: 'module', id: 'p', file: 'prints.mjs' })).kind).toBe('done');
+  expect(home.logs).toContain('patch0001: p: printed');
 });
