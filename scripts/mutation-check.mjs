@@ -16,6 +16,7 @@ const MEDDLING = ['test/transaction/meddling.test.ts', 'test/state/tampering.tes
 const REAL = ['test/system/real-files.test.ts'];
 const FAILED = ['test/transaction/rollback-failed.test.ts'];
 const JOURNAL = ['test/transaction/journal.test.ts'];
+const ACTIONS = ['test/transaction/actions/action-power-loss.test.ts'];
 const REMNANTS = ['test/transaction/sweep-remnants.test.ts'];
 const ERRORS = ['test/errors.test.ts'];
 const LOCK = ['test/transaction/lock.test.ts'];
@@ -348,6 +349,27 @@ const MUTATIONS = [
     "    if (files.stat(folder)?.kind !== 'directory') return [];",
     '    if (files.stat(folder) === undefined) return [];',
     REMNANTS,
+  ],
+  [
+    'flush: folders before an action renames into them',
+    `${T}actions/apply-changes.ts`,
+    '      flushFolders(files, folders);\n      files.rename(target, to);',
+    '      files.rename(target, to);',
+    ACTIONS,
+  ],
+  [
+    'flush: both folders after an action has renamed',
+    `${T}actions/apply-changes.ts`,
+    '      flushFolders(files, new Set([dirname(to), dirname(target)]));',
+    '      folders.add(dirname(target)).add(dirname(to));',
+    ACTIONS,
+  ],
+  [
+    'flush: folders that an action has changed',
+    `${T}actions/apply-changes.ts`,
+    '  flushFolders(context.files, folders);',
+    '',
+    ACTIONS,
   ],
   // The lock.
   [

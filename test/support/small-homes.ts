@@ -77,7 +77,7 @@ function putServicepack(files: Files, name: string, absorbs: string, lib: Readon
   for (const [file, bytes] of Object.entries(lib)) put(files, `${SERVICEPACKS}/${name}/lib/${file}`, bytes);
 }
 
-async function settled(files: MemoryFiles, config: Config): Promise<MemoryFiles> {
+export async function settled(files: MemoryFiles, config: Config): Promise<MemoryFiles> {
   const ended = await startHome(files, HOME, config, 'strict');
   if (ended.kind !== 'ended' || ended.exitCode !== 0)
     throw new Error(`the home could not be prepared: ${JSON.stringify(ended)}`);

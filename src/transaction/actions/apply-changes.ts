@@ -6,7 +6,7 @@ import { PatchError } from '../../error.js';
 import { sameContent, type RootedPath } from '../../home/entry.js';
 import { absolute, display } from '../../home/layout.js';
 import type { Change } from '../../plan/action-operation.js';
-import type { FileStat } from '../../system/files.js';
+import type { Files, FileStat } from '../../system/files.js';
 import { checkPath } from '../check-path.js';
 import { observeEntry } from '../observe-entry.js';
 import { removeIfEmpty, type TransactionContext, tryLink } from '../transaction.js';
@@ -46,8 +46,7 @@ export function applyChanges(
   const folders = new Set<string>();
   for (const one of ready) perform(context, one, folders);
   for (const { change } of ready) settleMode(context, change);
-  for (const folder of folders)
-    if (context.files.stat(folder)?.kind === 'directory') context.files.flushDirectory(folder);
+  flushFolders(context.files, folders);
   // Of several changes of one path the last one counts.
   const last = new Map(ready.map(({ change }) => [change.path, change]));
   for (const change of last.values()) verify(context, change);
@@ -106,11 +105,19 @@ function perform(
     case 'rename': {
       const to = absolute(layout, change.to);
       if (files.stat(to) !== undefined) throw changedMeanwhile(display(layout, change.to));
+      // What is moved is nowhere else: the folder that it goes to must be there for certain, and the one that it has left, which
+      // may be removed next, must not take it along.
+      flushFolders(files, folders);
       files.rename(target, to);
-      folders.add(dirname(target)).add(dirname(to));
+      flushFolders(files, new Set([dirname(to), dirname(target)]));
       return;
     }
   }
+}
+
+/** Makes the names in folders durable, where they are still there. */
+export function flushFolders(files: Files, folders: Iterable<string>): void {
+  for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);
 }
 
 /** Permissions of directories come last: one without the right to write could not be filled. */

@@ -12,6 +12,7 @@ import { decideMoveBack } from '../recovery-table.js';
 import type { Undoable } from '../rollback.js';
 import { setAside } from '../set-aside.js';
 import { ensureFolder, removeIfEmpty, type TransactionContext } from '../transaction.js';
+import { flushFolders } from './apply-changes.js';
 import { runPackCommand } from './pack-command.js';
 import { callModule, MODULE_SECONDS } from './pack-module.js';
 import { readSteps, type RecordedChange, type RecordedStep, wasSoEarlier } from './step-record.js';
@@ -55,8 +56,7 @@ async function undoStep(
   const folders = new Set<string>();
   for (const [index, recorded] of [...record.changes.entries()].reverse())
     undoChange(context, undoable, recorded, [...earlier, ...record.changes.slice(0, index)], folders);
-  for (const folder of folders)
-    if (context.files.stat(folder)?.kind === 'directory') context.files.flushDirectory(folder);
+  flushFolders(context.files, folders);
   if (record.undo !== undefined) {
     const { command, log } = record.undo;
     await runPackCommand(context, { command, log, pack: record.pack, title: `undo of ${record.title}` });
@@ -146,8 +146,10 @@ function undoChange(
         report(context, change.path, 'was put there or taken away by someone else meanwhile; it is left as it is');
       } else if (decision === 'move-back') {
         ensureFolder(files, dirname(target));
+        // As in `applyChanges`: before, where it goes to; after, where it was.
+        flushFolders(files, folders);
         files.rename(to, target);
-        folders.add(dirname(target)).add(dirname(to));
+        flushFolders(files, new Set([dirname(target), dirname(to)]));
       }
       return;
     }
