@@ -6,7 +6,7 @@ import { display, rooted } from '../home/layout.js';
 import { errorProblem, notice, type Problem } from '../problem.js';
 import type { BaseEntry, LedgerFile, LedgerPack, SeenFile } from './ledger.js';
 import { type Prior, toLedgerPack } from './make-plan.js';
-import type { BackupFile, Observation, SeenPlugin } from './observation.js';
+import type { BackupFile, Observation } from './observation.js';
 
 /** The state before our first run, as far as it can be proven. */
 export function adopt(observation: Observation): Prior {
@@ -19,8 +19,11 @@ export function adopt(observation: Observation): Prior {
   const baseSources = new Map<RootedPath, RootedPath>();
   const restore = new Map<RootedPath, { source: RootedPath; entry: BackupFile['entry'] }>();
   const hasBackup = observation.backup.size > 0;
+  const brought = { claimed: contentsOf(packs), all: contentsOf(packs) };
+  for (const pack of observation.packs)
+    for (const file of pack.files) addContent(brought.all, file.target, file.entry.md5);
   for (const path of covered) {
-    const found = baseOf(observation, path, packs, hasBackup, problems);
+    const found = baseOf(observation, path, brought, hasBackup, problems);
     if (found === undefined) continue;
     base[path] = found.base;
     if (found.source !== undefined) baseSources.set(path, found.source);
@@ -119,14 +122,14 @@ function coveredPaths(observation: Observation, packs: readonly LedgerPack[]): S
 function baseOf(
   observation: Observation,
   path: RootedPath,
-  packs: readonly LedgerPack[],
+  brought: { readonly claimed: Contents; readonly all: Contents },
   hasBackup: boolean,
   problems: Problem[],
 ): { base: BaseEntry; source?: RootedPath } | undefined {
   const plugin = observation.plugins.get(path);
   const backup = observation.backup.get(path);
-  const claimed = packs.some((pack) => pack.files.some((file) => file.target === path));
-  const isPatched = plugin?.kind === 'file' && isLayer(observation, packs, path, plugin);
+  const claimed = brought.claimed.has(path);
+  const isPatched = plugin?.kind === 'file' && brought.all.get(path)?.has(plugin.md5 ?? '') === true;
   if (backup !== undefined && backup.sound) {
     const here = plugin?.kind === 'file' && plugin.md5 === backup.entry.md5;
     return here ? { base: backup.entry } : { base: backup.entry, source: backup.source };
@@ -140,16 +143,19 @@ function baseOf(
   return plugin === undefined || isPatched ? { base: { kind: 'unknown' } } : undefined;
 }
 
-function isLayer(
-  observation: Observation,
-  packs: readonly LedgerPack[],
-  path: RootedPath,
-  plugin: Extract<SeenPlugin, { kind: 'file' }>,
-): boolean {
-  const inPacks = observation.packs.some((pack) =>
-    pack.files.some((file) => file.target === path && file.entry.md5 === plugin.md5),
-  );
-  return inPacks || packs.some((pack) => pack.files.some((file) => file.target === path && file.md5 === plugin.md5));
+/** Path → the MD5s of what packs bring there. */
+type Contents = Map<RootedPath, Set<string>>;
+
+function contentsOf(packs: readonly LedgerPack[]): Contents {
+  const contents: Contents = new Map();
+  for (const pack of packs) for (const file of pack.files) addContent(contents, file.target, file.md5);
+  return contents;
+}
+
+function addContent(contents: Contents, path: RootedPath, md5: string): void {
+  const known = contents.get(path);
+  if (known === undefined) contents.set(path, new Set([md5]));
+  else known.add(md5);
 }
 
 function unsound(observation: Observation, path: RootedPath, backup: BackupFile): Problem {

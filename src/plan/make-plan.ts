@@ -81,6 +81,7 @@ class Planner {
   readonly #base: Record<RootedPath, BaseEntry> = {};
   #actions: ActionPlan | undefined;
   readonly #records = new Map<Pack, LedgerPack>();
+  #recordedContents: ReadonlyMap<RootedPath, ReadonlySet<Md5>> | undefined;
 
   constructor(observation: Observation, rules: PlanRules) {
     this.#seen = observation;
@@ -372,10 +373,18 @@ class Planner {
     if (observed.kind !== 'file') return 'drop';
     if (base.kind === 'file' && sameContent(observed, base))
       return base.sha256 !== undefined && this.#layers.has(path) ? 'store' : 'drop';
-    const known = this.#prior.packs.some((pack) =>
-      pack.files.some((file) => file.target === path && file.md5 === observed.md5),
-    );
+    const known = this.#recorded().get(path)?.has(observed.md5) === true;
     return drift || !known ? 'aside' : 'drop';
+  }
+
+  /** Path → what the packs of the record brought there. */
+  #recorded(): ReadonlyMap<RootedPath, ReadonlySet<Md5>> {
+    if (this.#recordedContents !== undefined) return this.#recordedContents;
+    const contents = new Map<RootedPath, Set<Md5>>();
+    for (const pack of this.#prior.packs)
+      for (const { target, md5 } of pack.files) contents.set(target, (contents.get(target) ?? new Set()).add(md5));
+    this.#recordedContents = contents;
+    return contents;
   }
 
   #baseSource(path: RootedPath, base: FileEntry): Source | undefined {
