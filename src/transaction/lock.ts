@@ -101,7 +101,8 @@ export async function waitForOthers(files: Files, layout: Layout, waitMs: number
 function findOther(files: Files, layout: Layout): Contender | undefined {
   if (files.stat(layout.locks) === undefined || files.list(layout.locks).length === 0) return undefined;
   const own = ownIdentity();
-  const isOwn = (one: ProcessIdentity) => one.pid === own.pid && one.started === own.started && one.boot === own.boot;
+  const parts = ['pid', 'started', 'boot', 'namespace', 'host'] as const;
+  const isOwn = (one: ProcessIdentity) => parts.every((part) => one[part] === own[part]);
   return liveRivals(files, layout, '', own, 'keep').find((one) => one.state === 'held' && !isOwn(one.identity));
 }
 

@@ -13,7 +13,7 @@ import { removeTree } from '../system/remove-tree.js';
 const CLOCK = /^\.now-(\d+)-[0-9a-f]+$/;
 const DIGESTS = /^inventory\.json\.(\d+)\.new$/;
 const UNPACKING = /^[0-9a-f]{64}\.(\d+)\.new$/;
-const DELTA = /^[0-9a-f]+-[0-9a-f]{32}\.(\d+)\.new$/;
+const DELTA = /^[0-9a-f-]+-[0-9a-f]{32}\.(\d+)\.new$/;
 const GUARD_CANDIDATE = /^new\.(\d+)$/;
 
 /** To be called under the lock of the home. Removes nothing that is in use; what cannot be removed is left to the next run. */

@@ -28,7 +28,7 @@ const REMNANTS = [
   `${STATE}/guard/new.${DEAD}/plugins`,
   `${STATE}/cache/zips/${DIGEST}.${DEAD}.new/content/a/b.txt`,
   `${STATE}/cache/zips/${DIGEST}.${process.pid}.new/content/a/b.txt`,
-  `${STATE}/cache/deltas/${DIGEST}-${'0'.repeat(32)}.${DEAD}.new`,
+  `${STATE}/cache/deltas/${'1'.repeat(32)}-${'2'.repeat(32)}-${'0'.repeat(32)}.${DEAD}.new`,
 ];
 
 const OTHERS = [
