@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { isRunning } from '../../src/system/is-main-program.js';
 import { ownIdentity } from '../../src/system/process-identity.js';
 import { endProcess, leftovers, recoverHome, startHome } from '../support/engine-run.js';
+import { FaultyFiles } from '../support/faulty-files.js';
 import type { MemoryFiles } from '../support/memory-files.js';
 import { HOME, makeFolder, put, smallest, type SmallHome, STATE } from '../support/small-homes.js';
 
@@ -66,6 +67,20 @@ test.each([
   );
   expect(stillThere(home.files, OTHERS)).toEqual(OTHERS);
   expect(home.files.list('/outside')).toEqual(['kept.txt']);
+});
+
+test('a start that only completes what was interrupted sweeps it', async () => {
+  const home = await smallest();
+  const counting = new FaultyFiles(home.files.clone());
+  await startHome(counting, HOME, home.config, home.policy);
+  const at = counting.points.findIndex((point) => point.call === 'unlink' && point.path === `${STATE}/journal`) + 1;
+  const faulty = new FaultyFiles(home.files, { at, fault: 'crash', forGood: false });
+  expect(await startHome(faulty, HOME, home.config, home.policy)).toMatchObject({ kind: 'crashed' });
+  endProcess(home.files, `${STATE}/locks`);
+  for (const path of REMNANTS) put(home.files, path, 'left');
+  const next = await startHome(home.files, HOME, home.config, home.policy);
+  expect(next).toMatchObject({ kind: 'ended', result: { outcome: 'nothing' } });
+  expect(stillThere(home.files, REMNANTS)).toEqual([]);
 });
 
 test('a folder of ours that is a link is not looked into', async () => {
