@@ -1,25 +1,28 @@
-// SIGKILL at a random moment of an apply and of a revert, on the lab's `small`: after the next start the home is exactly what the
-// folders say; what the kill left is exactly before or exactly after, once recovered. 40 kills; PREPATCH_KILLS=400 for more,
-// PREPATCH_KILL_SEED to do the same ones again.
+// SIGKILL at a random moment of an apply and of a revert, on a home of the lab: after the next start the home is exactly what the
+// folders say; what the kill left is exactly before or exactly after, once recovered. 40 kills on `small`; PREPATCH_KILLS=400 for
+// more, PREPATCH_KILL_SEED to do the same ones again, PREPATCH_KILL_HOME=medium or large for another home.
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { runPrepatch, startPrepatch } from '../support/command.js';
 import { compareTrees, isOwnState, snapshotTree, type TreeSnapshot } from '../support/tree-snapshot.js';
-import { copyLabHome, copyTree, needLabHome } from './lab-home.js';
+import { copyLabHome, copyTree, needLabHome, type Profile } from './lab-home.js';
 
 const KILLS = Number(process.env.PREPATCH_KILLS ?? 40);
 const SEED = Number(process.env.PREPATCH_KILL_SEED ?? Date.now() % 1_000_000);
+const HOME: Profile = parseProfile(process.env.PREPATCH_KILL_HOME ?? 'small');
+/** With room for two runs and their judging on a slow and busy machine. */
+const LIMIT_MS_A_KILL = { small: 4_000, medium: 15_000, large: 120_000 }[HOME];
 const missing = needLabHome();
 
 describe.skipIf(missing !== undefined)('a kill at a random moment', () => {
   test.each(['apply', 'revert'] as const)(
     `of %s, ${KILLS / 2} times (PREPATCH_KILL_SEED=${SEED}): exactly before or exactly after`,
     async (what) => {
-      process.stderr.write(`random-kill of ${what}: PREPATCH_KILL_SEED=${SEED}\n`);
+      process.stderr.write(`random-kill of ${what} (${HOME}): PREPATCH_KILL_SEED=${SEED}\n`);
       const random = makeRandom(SEED + (what === 'apply' ? 0 : 1));
-      const bare = copyLabHome('small');
+      const bare = copyLabHome(HOME);
       const temporary = dirname(bare);
       try {
         const patched = join(temporary, 'patched');
@@ -34,7 +37,7 @@ describe.skipIf(missing !== undefined)('a kill at a random moment', () => {
         for (let kill = 0; kill < KILLS / 2; kill++) {
           const home = join(temporary, 'victim');
           copyTree(start, home);
-          const run = startPrepatch(['apply', '--home', home]);
+          const run = startPrepatch(['apply', '--home', home], { timeoutMs: LIMIT_MS_A_KILL * 10 });
           const delayMs = random() * durationMs * 1.3;
           await sleep(delayMs);
           run.kill();
@@ -59,9 +62,14 @@ describe.skipIf(missing !== undefined)('a kill at a random moment', () => {
         rmSync(temporary, { recursive: true });
       }
     },
-    Math.max(120_000, KILLS * 4_000),
+    Math.max(120_000, KILLS * LIMIT_MS_A_KILL),
   );
 });
+
+function parseProfile(text: string): Profile {
+  if (text === 'small' || text === 'medium' || text === 'large') return text;
+  throw new Error(`PREPATCH_KILL_HOME=${text} is none of small, medium, large`);
+}
 
 /** The whole home but our own folder and the logs: plugins, state files, packs. */
 function stateOf(home: string): TreeSnapshot {
