@@ -23,8 +23,9 @@ export interface Ran {
 export class ManifestHome {
   readonly home: TestHome;
 
-  constructor(layout: CaseLayout = '4.2', files: Texts = {}) {
-    this.home = new TestHome(layout);
+  /** Below `parent`, where it is given. */
+  constructor(layout: CaseLayout = '4.2', files: Texts = {}, parent?: string) {
+    this.home = new TestHome(layout, {}, parent);
     this.write('bin/version.txt', 'Plugin Server v4.4.0\n');
     for (const [path, text] of Object.entries(files)) this.write(path, text);
   }
