@@ -1096,7 +1096,10 @@ export class Patcher {
     const { files } = this.#doors;
     if (findRemnants(files, this.#layout).length === 0 && !hasDeadLocks(files, this.#layout)) return;
     try {
-      await this.#withLock(0, () => Promise.resolve(sweepRemnants(files, this.#layout)));
+      await this.#withLock(0, () => {
+        sweepRemnants(files, this.#layout);
+        return Promise.resolve();
+      });
     } catch (error) {
       // The home is sound; whoever can lock it sweeps it.
       if (!(error instanceof PatchError)) throw error;
