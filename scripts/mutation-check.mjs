@@ -1,6 +1,6 @@
 // `npm run mutation`: removes each safety measure in turn, in a copy of the checkout, and runs the tests that should notice.
 // A measure that no test misses is printed as SURVIVED; one that the source does not have any more is a failure too.
-// `--only PART`, `--skip PART` of a name; `--table` prints Markdown for docs/reliability.md. The last line is `N passed, N failed`.
+// `--only PART`, `--skip PART` of a name; `--from NAME` to go on; `--table` prints Markdown. The last line is `N passed, N failed`.
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,9 @@ import { ROOT } from './build-stamp.mjs';
 
 const T = 'src/transaction/';
 const POWER = ['test/transaction/power-loss.test.ts', 'test/transaction/power-loss-in-recovery.test.ts'];
+/** The test of one home first, where that is the one to notice. */
+const powerOn = (home) => [`${POWER[0]}#${home}`, ...POWER];
+const powerInRecoveryOn = (home) => [`${POWER[1]}#${home}`, ...POWER];
 const CRASH = ['test/transaction/crash.test.ts', 'test/transaction/nested-crash.test.ts'];
 const MEDDLING = ['test/transaction/meddling.test.ts', 'test/state/tampering.test.ts'];
 const REAL = ['test/system/real-files.test.ts'];
@@ -89,35 +92,35 @@ const MUTATIONS = [
     `${T}rollback.ts`,
     "    for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);",
     '',
-    POWER,
+    powerInRecoveryOn('smallest'),
   ],
   [
     'flush: what is given back by an undoing',
     `${T}rollback.ts`,
     '    if (files.stat(dirname(source)) !== undefined) files.flushDirectory(dirname(source));\n',
     '',
-    POWER,
+    powerInRecoveryOn('companion'),
   ],
   [
     'flush: held folder in an undoing',
     `${T}rollback.ts`,
     '    files.flushDirectory(dirname(target));\n    folders.delete',
     '    folders.delete',
-    POWER,
+    powerInRecoveryOn('companion'),
   ],
   [
     'flush: originals in the store',
     `${T}clean-up.ts`,
     '  for (const folder of touched) files.flushDirectory(folder);',
     '',
-    POWER,
+    powerOn('smallest'),
   ],
   [
     'flush: original copied into the store',
     `${T}clean-up.ts`,
     '    files.rename(partial, target);\n    files.flushDirectory(layout.store);',
     '    files.rename(partial, target);',
-    POWER,
+    powerOn('mounted'),
   ],
   [
     'flush: removed work folder',
@@ -131,7 +134,7 @@ const MUTATIONS = [
     `${T}clean-up.ts`,
     '  if (files.stat(dirname(top)) !== undefined) files.flushDirectory(dirname(top));',
     '',
-    POWER,
+    powerOn('mounted'),
   ],
   [
     'flush: closed journal',
@@ -145,21 +148,21 @@ const MUTATIONS = [
     `${T}recover.ts`,
     '    files.unlink(layout.journal);\n    files.flushDirectory(layout.state);',
     '    files.unlink(layout.journal);',
-    POWER,
+    powerInRecoveryOn('smallest'),
   ],
   [
     'flush: content set aside',
     `${T}set-aside.ts`,
     '  files.flushDirectory(folder);\n  return target;',
     '  return target;',
-    POWER,
+    powerOn('drift'),
   ],
   [
     'flush: content copied aside',
     `${T}set-aside.ts`,
     '    files.flushDirectory(folder);\n    files.unlink(path);',
     '    files.unlink(path);',
-    POWER,
+    powerOn('mountedDrift'),
   ],
   // Records of the journal.
   ['record: operations before backups', `${T}transaction.ts`, '      this.#append(this.#beginRecord());', '', CRASH],
@@ -413,6 +416,8 @@ const MUTATIONS = [
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
+    /** The name to begin with, to go on where an earlier run ended. */
+    from: { type: 'string', default: '' },
     skip: { type: 'string', default: '\n' },
     table: { type: 'boolean', default: false },
   },
@@ -427,7 +432,8 @@ try {
   for (const part of ['src', 'test', 'scripts', 'schemas', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  const wanted = MUTATIONS.filter(([name]) => name.includes(options.only) && !name.includes(options.skip));
+  const start = MUTATIONS.findIndex(([name]) => name.startsWith(options.from));
+  const wanted = MUTATIONS.slice(start).filter(([name]) => name.includes(options.only) && !name.includes(options.skip));
   const results = wanted.map(check);
   if (options.table) {
     console.log('\n| removed | test that fails |\n| --- | --- |');
@@ -461,7 +467,8 @@ function check([name, file, find, replace, tests]) {
     writeFileSync(path, text);
   }
   if (found === undefined) return say(name, 'SURVIVED', false);
-  const { test, title } = found;
+  const { title } = found;
+  const [test] = found.test.split('#');
   const by = `${test.replace('test/', '')}: ${title}`;
   return isSound(test, title) ? say(name, by, true) : say(name, `${by}, as it does without that too`, false);
 }
@@ -479,11 +486,22 @@ function escapePattern(text) {
 }
 
 /** The title of the first test that fails; undefined where all pass. */
-function runTest(test, more = []) {
+function runTest(named, more = []) {
+  const [test, home] = named.split('#');
   const report = join(folder, 'report.json');
   rmSync(report, { force: true });
   const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
-  const args = [vitest, 'run', '--bail', '1', '--reporter=json', `--outputFile=${report}`, ...more, test];
+  const args = [
+    vitest,
+    'run',
+    '--bail',
+    '1',
+    '--reporter=json',
+    `--outputFile=${report}`,
+    ...(home === undefined ? [] : ['--testNamePattern', `^${home}:`]),
+    ...more,
+    test,
+  ];
   const { status } = spawnSync(process.execPath, args, { cwd: folder, stdio: 'ignore', timeout: 900_000 });
   if (status === 0) return undefined;
   try {
