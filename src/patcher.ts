@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, Policy } from './config.js';
-import { assert, type ErrorCode, errnoOf, ExitCode, PatchError } from './error.js';
+import { type ErrorCode, errnoOf, ExitCode, PatchError } from './error.js';
 import type { EventSink, LogLevel, PatchEvent } from './event.js';
 import type { Finding } from './doctor.js';
 import { differsFromAppliedNames } from './home/applied-names.js';
@@ -15,7 +15,6 @@ import { absolute, display, type Layout, type LayoutName } from './home/layout.j
 import { type HealthGate, isTouchedSince, lookAtHealth, sinceOf } from './home/look-at-health.js';
 import { type Exclusion, observe } from './home/observe.js';
 import type { Pack } from './home/pack.js';
-import type { ListedPack } from './home/pack-source.js';
 import { comparePackNames, type PackRules } from './home/packs.js';
 import type { ManifestRules } from './home/select-packs.js';
 import { findUnsettled, unsettledProblem } from './home/settle.js';
@@ -33,12 +32,23 @@ import {
   VERIFICATION_WARNINGS,
 } from './plan/carbon-lines.js';
 import { countWork, forecastMs } from './plan/forecast.js';
-import type { Ledger, LedgerPack } from './plan/ledger.js';
+import type { Ledger } from './plan/ledger.js';
+import {
+  asWarning,
+  hasError,
+  isAsBefore,
+  isEmpty,
+  problemError,
+  stateOf,
+  verificationProblems,
+  withoutErrors,
+} from './plan/judge-plan.js';
 import { makePlan, writeText } from './plan/make-plan.js';
 import type { Observation } from './plan/observation.js';
 import { type Operation, stagedBytes } from './plan/operation.js';
 import { describePacks, type PackFacts } from './plan/pack-facts.js';
 import type { Plan } from './plan/plan.js';
+import { keepApplied, packOfLedger, sameFiles } from './plan/recorded-packs.js';
 import {
   describeProbation,
   type HealthCheck,
@@ -904,7 +914,7 @@ export class Patcher {
     if (unsettled.length === 0) return { observation: await this.#makeDeltas(observation, inventory), inventory };
     const problems = unsettled.map((pack) => unsettledProblem(this.#layout, pack));
     const left = unsettled.filter(({ name }) => !quarantined.some((pack) => pack.name === name));
-    const kept = keepApplied(observation, left, this.#rules.order);
+    const kept = keepApplied(observation, left, (a, b) => comparePackNames(a, b, this.#rules.order));
     const settled = await this.#makeDeltas(kept, inventory);
     return { observation: { ...settled, problems: [...settled.problems, ...problems] }, inventory };
   }
@@ -1293,126 +1303,4 @@ function toReport(observation: Observation, plan: Plan): PlanReport {
     forecastMs: null,
     operations: operations.length,
   };
-}
-
-function stateOf(plan: Plan): HomeState {
-  if (plan.problems.some((problem) => problem.code === 'LEDGER_EDITED')) return 'tampered';
-  if (plan.apply.length + plan.revert.length + plan.update.length > 0) return 'pending';
-  const isDrift = (problem: Problem) =>
-    problem.severity !== 'info' && ['DRIFT', 'DRIFTED', 'BASE_CHANGED', 'ORPHAN'].includes(problem.code);
-  if (plan.drifted.length > 0 || plan.problems.some(isDrift)) return 'drifted';
-  return plan.operations.length > 0 ? 'pending' : 'clean';
-}
-
-/** The first error, with the number of the others. */
-function problemError(errors: readonly Problem[]): PatchError {
-  const [first, ...others] = errors;
-  assert(first !== undefined, 'an error without a problem');
-  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-  return new PatchError(first.code as ErrorCode, `${first.message}${more}`, {
-    hint: first.hint,
-    ...(first.path === undefined ? {} : { path: first.path }),
-  });
-}
-
-function hasError(pack: Pack): boolean {
-  return pack.problems.some((problem) => problem.severity === 'error');
-}
-
-function withoutErrors(problems: readonly Problem[]): Problem[] {
-  return problems.filter((problem) => problem.severity !== 'error');
-}
-
-function asWarning(problem: Problem): Problem {
-  return problem.severity === 'error' ? { ...problem, severity: 'warning' } : problem;
-}
-
-/** Nothing is to be done, and nothing to be recorded: a record may change where no path does. */
-function isEmpty(plan: Plan): boolean {
-  return plan.operations.length === 0 && plan.ledger === undefined;
-}
-
-/** Whether the plugins are what the record says, whatever else is wrong. */
-function isAsBefore(plan: Plan): boolean {
-  return plan.changes.length === 0;
-}
-
-function verificationProblems(plan: Plan): Problem[] {
-  const codes = new Set([
-    'DRIFT',
-    'DRIFTED',
-    'BASE_CHANGED',
-    'ORPHAN',
-    'LEDGER_EDITED',
-    'STORE_DAMAGED',
-    'CONFLICT',
-    'BACKUP_UNSOUND',
-  ]);
-  return plan.problems.filter((problem) => codes.has(problem.code));
-}
-
-/** A pack as the ledger has it; its files come from the pack's folder where they are still the same there. */
-function packOfLedger(recorded: LedgerPack, packs: readonly Pack[], deltas?: Observation['deltas']): Pack {
-  const folder = packs.find((pack) => pack.name === recorded.name && pack.kind === recorded.kind);
-  const root = recorded.kind === 'patch' ? 'patches' : 'servicepacks';
-  return {
-    name: recorded.name,
-    kind: recorded.kind,
-    held: false,
-    folder: folder?.folder ?? (`${root}:${recorded.name}` as RootedPath),
-    absorbs: recorded.absorbs,
-    files: recorded.files.map((file) => {
-      const source = folder?.files.find((one) => one.target === file.target && one.entry.md5 === file.md5);
-      return {
-        fileName: file.fileName,
-        source:
-          source?.source ??
-          file.source ??
-          (file.operation === true ? findContent(folder, file.md5, deltas) : undefined),
-        ...(file.operation === true ? { operation: true as const } : {}),
-        ...(file.setsMode === true ? { setsMode: true as const } : {}),
-        target: file.target,
-        entry: { kind: 'file', md5: file.md5, sizeBytes: file.sizeBytes, mode: file.mode },
-        ...(file.bundle === undefined ? {} : { bundle: file.bundle }),
-      };
-    }),
-    directories: recorded.directories.map((directory) => ({
-      target: directory.target,
-      entry: { kind: 'directory', mode: directory.mode },
-    })),
-    problems: [],
-    ...(recorded.removes === undefined ? {} : { removes: recorded.removes }),
-    ...(recorded.manifest === undefined ? {} : { recorded: recorded.manifest }),
-    ...(recorded.actions === undefined ? {} : { actions: recorded.actions }),
-  };
-}
-
-/** Where a pack has content that one of its operations has put somewhere, or what a delta has made. */
-function findContent(pack: Pack | undefined, md5: Md5, deltas: Observation['deltas']): RootedPath | undefined {
-  const brought = [...(pack?.content?.values() ?? [])].find(({ entry }) => entry.kind === 'file' && entry.md5 === md5);
-  if (pack === undefined || brought !== undefined) return brought?.source;
-  const made = [...(deltas?.values() ?? [])].find((delta) => delta.kind === 'made' && delta.entry.md5 === md5);
-  return made?.kind === 'made' ? made.path : undefined;
-}
-
-/** Of packs that are left for the next start, those that are applied stay as they are on record. */
-function keepApplied(observation: Observation, left: readonly ListedPack[], order: PackRules['order']): Observation {
-  const recorded = (observation.ledger?.packs ?? []).filter((pack) =>
-    left.some((one) => one.name === pack.name && one.kind === pack.kind),
-  );
-  if (recorded.length === 0) return observation;
-  const kept = recorded.map((pack) => packOfLedger(pack, []));
-  const servicepack = kept.find((pack) => pack.kind === 'servicepack');
-  const others = observation.packs.filter(
-    (pack) => servicepack === undefined || (pack.kind === 'patch' && !servicepack.absorbs.includes(pack.name)),
-  );
-  const rank = (pack: Pack) => (pack.kind === 'servicepack' ? 0 : 1);
-  const packs = [...others, ...kept].sort((a, b) => rank(a) - rank(b) || comparePackNames(a.name, b.name, order));
-  return { ...observation, packs, ...(observation.companion ? { visible: observation.packs } : {}) };
-}
-
-function sameFiles(a: Pack, b: Pack): boolean {
-  const own = a.files.filter((file) => file.operation !== true);
-  const files = new Map(own.map((file) => [file.target, file.entry.md5]));
-  return own.length === b.files.length && b.files.every((file) => files.get(file.target) === file.entry.md5);
 }
