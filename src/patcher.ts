@@ -39,7 +39,7 @@ import {
   isAsBefore,
   isEmpty,
   problemError,
-  stateOf,
+  judgePlan,
   verificationProblems,
   withoutErrors,
 } from './plan/judge-plan.js';
@@ -255,7 +255,7 @@ export class Patcher {
       .filter(([, entry]) => entry.kind === 'unknown')
       .map(([path]) => display(this.#layout, path as RootedPath));
     const probation = this.#describeProbation(observation.health?.probation);
-    const state = stateOf(plan);
+    const state = judgePlan(plan);
     return {
       ...base,
       state: state === 'clean' && probation.length > 0 ? 'probation' : state,

@@ -6,7 +6,7 @@ import type { Problem } from '../problem.js';
 import type { Plan } from './plan.js';
 
 /** What a plan says of the state of the home that it was made for. */
-export function stateOf(plan: Plan): 'tampered' | 'pending' | 'drifted' | 'clean' {
+export function judgePlan(plan: Plan): 'tampered' | 'pending' | 'drifted' | 'clean' {
   if (plan.problems.some((problem) => problem.code === 'LEDGER_EDITED')) return 'tampered';
   if (plan.apply.length + plan.revert.length + plan.update.length > 0) return 'pending';
   const isDrift = (problem: Problem) =>

@@ -18,7 +18,7 @@ afterEach(() => home?.dispose());
 
 test('status, plan and verify beside starts', async () => {
   home = new TestHome('4.2', { plugins: bundles('base'), patches: { patch0001: bundles('p1') } });
-  const at = await openHome(home.root);
+  const at = await openHome(home.root, { environment: {} });
   const patch = home.path('patches/patch0001');
   const away = join(home.root, 'away');
   mkdirSync(away);
@@ -58,7 +58,7 @@ test('where a run does not end, plan and verify say who has the home, and status
   home = new TestHome('4.2', { plugins: bundles('base'), patches: { patch0001: bundles('p1') } });
   const start = startPrepatch(['apply', '--home', home.root]);
   const running = watchEnd(start.ended);
-  const at = await openHome(home.root, { settings: { waitSeconds: 0 } });
+  const at = await openHome(home.root, { environment: {}, settings: { waitSeconds: 0 } });
   let isStopped = false;
   while (running.isOn && !isStopped) {
     await setImmediate();

@@ -22,18 +22,3 @@ test('a command that takes longer than it may is stopped, and everything is undo
     rmSync(home, { recursive: true, force: true });
   }
 });
-
-test('a pack with a health gate is refused by name, since nothing would wait for it', async () => {
-  const home = mkdtempSync(join(tmpdir(), 'prepatch-health-'));
-  try {
-    const components = join(home, 'repository', 'components');
-    for (const folder of ['plugins', 'patches/patch0001']) mkdirSync(join(components, folder), { recursive: true });
-    const health = { kind: 'file', path: '/repository/healthy' };
-    writeFileSync(join(components, 'patches', 'patch0001.json'), JSON.stringify({ id: 'p', version: '1.0.0', health }));
-    const { exitCode, stdout } = await runPrepatch(['apply', '--home', home, '--json']);
-    expect(exitCode).toBe(3);
-    expect(stdout).toContain('/health');
-  } finally {
-    rmSync(home, { recursive: true, force: true });
-  }
-});
