@@ -195,6 +195,7 @@ export class Patcher {
   #mayRead = true;
   /** What a look makes of packs that are on probation. */
   #gate: HealthGate = 'look';
+  #isStrict = false;
   /** The transaction that this run has completed after an interruption. */
   #completed: string | undefined;
   /** What this run has spent on looking and planning since its last transaction, for the history. */
@@ -342,6 +343,7 @@ export class Patcher {
    */
   async start(policy: Policy, reason: string, waitMs: number, startsServer = false): Promise<RunResult> {
     this.#gate = startsServer ? 'server' : 'look';
+    this.#isStrict = policy === 'strict';
     const result = await this.#startOnce(policy, reason, waitMs);
     for (const { packs, checks } of result.probation) {
       const what = checks.map((check) => `${check.kind} ${check.what}`).join(', ');
@@ -1032,10 +1034,15 @@ export class Patcher {
       transaction: this.#newTransaction(),
       rebase: false,
       actions,
-      ...(this.#gate === 'server' ? { serverStartsMs: this.#doors.now() } : {}),
+      ...(this.#mayStartServer(observation) ? { serverStartsMs: this.#doors.now() } : {}),
     });
     this.#lookMs += performance.now() - sinceMs;
     return plan;
+  }
+
+  /** Whether a server is started after a plan, unless something goes wrong. */
+  #mayStartServer({ health }: Observation): boolean {
+    return this.#gate === 'server' && !(this.#isStrict && (health?.quarantined.length ?? 0) > 0);
   }
 
   #newTransaction(): string {

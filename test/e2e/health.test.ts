@@ -122,6 +122,18 @@ describe('not healthy', () => {
     expect(await boot(home, '--policy', 'strict')).toMatchObject({ exitCode: 0 });
   });
 
+  test('strict: where no server is started, no time begins for others', async () => {
+    const home = makeHome();
+    home.patch('patch0001', FILE, { 'a.txt': 'patched' });
+    await boot(home, '--policy', 'strict');
+    await boot(home, '--policy', 'strict');
+    home.patch('patch0002', FILE, { 'b.txt': 'b' });
+    expect(await boot(home, '--policy', 'strict')).toMatchObject({ exitCode: 3 });
+    expect(await statusOf(home)).toMatchObject({ applied: ['patch0002'], probation: [{ startedAt: null }] });
+    expect(await boot(home)).toMatchObject({ exitCode: 0 });
+    expect(await statusOf(home)).toMatchObject({ applied: ['patch0002'], state: 'probation' });
+  });
+
   test('everything of its transaction goes with it, and nothing else', async () => {
     const home = makeHome();
     home.patch('patch0001', undefined, { 'one.txt': '1' });
@@ -203,6 +215,23 @@ describe('tried again', () => {
     await change(home);
     await boot(home);
     expect(plugin(home)).not.toBe('original');
+  });
+
+  test('a zip: left out as it is, tried again when another takes its place', async () => {
+    const home = makeHome();
+    const zip = (text: string) =>
+      home.zip('patches/patch-fix.zip', {
+        'patch0001/a.txt': text,
+        'patch.json': JSON.stringify({ id: 'z', version: '1.0.0', ...FILE }),
+      });
+    await zip('patched');
+    for (const expected of ['patched', 'original', 'original']) {
+      await boot(home);
+      expect(plugin(home)).toBe(expected);
+    }
+    await zip('another');
+    await boot(home);
+    expect(plugin(home)).toBe('another');
   });
 
   test('with Carbon’s own patcher it is held meanwhile, and tried again when it is moved back', async () => {
