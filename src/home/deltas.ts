@@ -122,7 +122,8 @@ function write(files: Files, path: string, bytes: Uint8Array): void {
   }
   const temporary = `${path}.${process.pid}.new`;
   if (files.stat(temporary) !== undefined) files.unlink(temporary);
-  files.writeNew(temporary, bytes, MODE, 'unflushed');
+  // Flushed, so that what the cache of digests says of it stays true after a power cut.
+  files.writeNew(temporary, bytes, MODE);
   files.rename(temporary, path);
 }
 

@@ -7,6 +7,7 @@ import { statesAfterPowerLoss } from '../support/power-loss.js';
 import {
   applyFull,
   companion,
+  deltas,
   drift,
   HOME,
   linkless,
@@ -19,6 +20,7 @@ import {
   smallest,
   STATE,
   stagedAhead,
+  unhealthy,
   upgrade,
 } from '../support/small-homes.js';
 
@@ -36,6 +38,8 @@ for (const [make, most] of [
   [mountedRevert, 300],
   [mountedDrift, 300],
   [linkless, 300],
+  [deltas, 300],
+  [unhealthy, 300],
 ] as const) {
   for (const strictRename of [false, true]) {
     const rule = strictRename ? 'a rename needs both folders flushed' : 'a rename needs its target’s folder flushed';
