@@ -52,6 +52,21 @@ describe('openHome', () => {
     expect(readFileSync(home.logFile, 'utf8')).toContain(`{prepatch.${result.transaction!}} -  Applying patches ...`);
   });
 
+  test('a server shows that it is healthy by the library', async () => {
+    const { root } = makeHome();
+    const health = { kind: 'file', path: '/alive', timeoutSeconds: 600 };
+    const manifest = { id: 'patch0001', version: '1.0.0', health };
+    writeFileSync(home.path('patches/patch0001.json'), JSON.stringify(manifest));
+    const opened = await openHome(root, { environment });
+    expect(await opened.boot()).toMatchObject({ probation: [{ packs: ['patch0001'] }] });
+    expect(await opened.checkHealth()).toMatchObject({ passed: [], waiting: [{ packs: ['patch0001'] }] });
+    writeFileSync(join(root, 'alive'), '');
+    expect(await opened.checkHealth()).toEqual({ passed: ['patch0001'], waiting: [] });
+    expect(await opened.checkHealth()).toEqual({ passed: [], waiting: [] });
+    expect(await opened.status()).toMatchObject({ state: 'clean', applied: ['patch0001'] });
+    expect((await opened.history()).records.map((record) => record.reason)).toEqual(['start', 'healthy']);
+  });
+
   test('repairs what was edited', async () => {
     const { root } = makeHome();
     const opened = await openHome(root, { environment });
