@@ -362,9 +362,7 @@ export class Patcher {
     const first = await this.#lookFirst(policy, waitMs);
     if (first !== undefined && isEmpty(first.plan) && first.failure === undefined && !this.#isLocked()) {
       this.#saveCache(first.look.inventory);
-      this.#logProblems(first.plan);
-      this.#logNothing(first.plan);
-      return this.#result('nothing', first, null, recovered);
+      return this.#nothing(first, recovered);
     }
     try {
       return await this.#withLock(waitMs, async (lock) => {
@@ -374,6 +372,12 @@ export class Patcher {
     } catch (error) {
       return await this.#keepUnwritable(policy, error, recovered);
     }
+  }
+
+  #nothing(run: Run, recovered: string | null): RunResult {
+    this.#logProblems(run.plan);
+    this.#logNothing(run.plan);
+    return this.#result('nothing', run, null, recovered);
   }
 
   /** The look that needs no lock; undefined where there is work for sure, or something to read: the locked look finds out. */
@@ -444,9 +448,7 @@ export class Patcher {
     const run = await this.#lookUnlocked(policy, 0);
     if (run.plan.drifted.length > 0) throw error;
     if (isEmpty(run.plan) && run.failure === undefined) {
-      this.#logProblems(run.plan);
-      this.#logNothing(run.plan);
-      return this.#result('nothing', run, null, recovered);
+      return this.#nothing(run, recovered);
     }
     this.#logKept(error);
     return this.#result('kept', { ...run, plan: { ...run.plan, changes: [] }, failure: error }, null, recovered);

@@ -7,6 +7,7 @@ import type { DeltaNeed, DeltaResult } from '../plan/delta.js';
 import type { Observation } from '../plan/observation.js';
 import { digestBytes } from '../system/digest-bytes.js';
 import type { Files } from '../system/files.js';
+import { makeFolders } from '../system/make-folders.js';
 import { decodeVcdiff } from './decode-vcdiff.js';
 import type { FileEntry } from './entry.js';
 import type { Inventory } from './inventory.js';
@@ -125,16 +126,6 @@ function write(files: Files, path: string, bytes: Uint8Array): void {
   // Flushed, so that what the cache of digests says of it stays true after a power cut.
   files.writeNew(temporary, bytes, MODE);
   files.rename(temporary, path);
-}
-
-function makeFolders(files: Files, path: string): void {
-  if (files.stat(path) !== undefined) return;
-  makeFolders(files, dirname(path));
-  try {
-    files.makeDirectory(path);
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
-  }
 }
 
 /** Removes results that no pack of the home leads to any more, and what an interrupted run has left. */

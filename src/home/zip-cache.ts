@@ -2,9 +2,10 @@
 // another name and renamed when it is whole, so that a crash leaves nothing but what is swept; read again only if it is there.
 
 import { dirname, join } from 'node:path';
-import { errnoOf, PatchError } from '../error.js';
+import { PatchError } from '../error.js';
 import { formatChecked, parseChecked } from '../system/checked-json.js';
 import type { Files } from '../system/files.js';
+import { makeFolders } from '../system/make-folders.js';
 import { removeTree } from '../system/remove-tree.js';
 import type { ArchiveEntry } from './archive.js';
 import type { Refused } from './archive-refusal.js';
@@ -168,16 +169,6 @@ export function sweepZips(files: Files, layout: Layout, inUse: ReadonlySet<strin
   if (files.stat(zips)?.kind !== 'directory') return;
   for (const name of files.list(zips)) if (!inUse.has(name)) removeTree(files, join(zips, name));
   if (inUse.size === 0) files.removeDirectory(zips);
-}
-
-function makeFolders(files: Files, path: string): void {
-  if (files.stat(path) !== undefined) return;
-  makeFolders(files, dirname(path));
-  try {
-    files.makeDirectory(path);
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
-  }
 }
 
 function makeInside(files: Files, content: string, path: string, made: Set<string>): void {

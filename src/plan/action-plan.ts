@@ -12,7 +12,7 @@ import type { Action } from './pack-manifest.js';
 
 export interface ActionPlan {
   readonly undo: readonly ActionOperation[];
-  readonly todo: readonly ActionOperation[];
+  readonly perform: readonly ActionOperation[];
   readonly problems: readonly Problem[];
   /** By pack; what is to be done is filled in when it is done. */
   readonly ledger: ReadonlyMap<string, LedgerActions>;
@@ -24,7 +24,7 @@ export function planActions(
   seen: ActionObservation | undefined,
   rules: ActionRules,
 ): ActionPlan {
-  const todo: ActionOperation[] = [];
+  const perform: ActionOperation[] = [];
   const problems: Problem[] = [];
   const ledger = new Map<string, LedgerActions>();
   for (const pack of packs) {
@@ -37,7 +37,7 @@ export function planActions(
     }
     ledger.set(pack.name, { key, done: [] });
     problems.push(...refusals(pack, rules));
-    todo.push(...doing(pack, seen));
+    perform.push(...doing(pack, seen));
   }
   const leaving = prior.filter((pack) => pack.actions !== undefined && ledger.get(pack.name)?.key !== pack.actions.key);
   for (const conflict of seen?.conflicts ?? []) {
@@ -51,7 +51,7 @@ export function planActions(
       }),
     );
   }
-  return { undo: leaving.reverse().flatMap(undoing), todo, problems, ledger };
+  return { undo: leaving.reverse().flatMap(undoing), perform, problems, ledger };
 }
 
 function doing(pack: Pack, seen: ActionObservation | undefined): ActionOperation[] {

@@ -1,23 +1,13 @@
 // Which packs of the folders are to be applied, in their order, and why the others are not: versions, identities, requirements,
 // conflicts, supersession, and chains from version to version. Pure; docs/patch-json.md, "Which packs apply", has the rules.
 
-import type { AppliesTo, LeadsTo, PackReference } from './pack-manifest.js';
+import type { LeadsTo, PackReference, PackRelations } from './pack-manifest.js';
 import { compareVersions, schemeOf, versionInRange } from './version.js';
 
 /** What the rules read of a pack. A pack without a manifest has only its name. */
-export interface CandidatePack {
-  /** The folder's name; unique. */
+export interface CandidatePack extends Partial<PackRelations> {
+  /** The folder's name; unique. It stands for an id that is absent; without `chainable` a pack chains. */
   readonly name: string;
-  /** The manifest's id; absent: the name. */
-  readonly id?: string;
-  readonly version?: string;
-  readonly appliesTo?: AppliesTo;
-  readonly leadsTo?: LeadsTo;
-  readonly requires?: readonly PackReference[];
-  readonly conflicts?: readonly PackReference[];
-  readonly supersedes?: readonly PackReference[];
-  /** Absent: true. */
-  readonly chainable?: boolean;
   /** The patches that a service pack stands for (Carbon rule 8). */
   readonly absorbs?: readonly string[];
 }

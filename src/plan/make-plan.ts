@@ -21,6 +21,7 @@ import { type ActionPlan, planActions } from './action-plan.js';
 import { adopt } from './adopt.js';
 import { type BundlesInfoEdits, editBundlesInfo, NO_EDITS, type PlacedBundle } from './bundles-info.js';
 import { detectChanges, type Detection } from './detect.js';
+import { hasError } from './judge-plan.js';
 import type { BaseEntry, Ledger, LedgerPack, SeenFile } from './ledger.js';
 import type { Observation, SeenPlugin } from './observation.js';
 import type { Keep, Operation, Source } from './operation.js';
@@ -87,7 +88,7 @@ class Planner {
     this.#seen = observation;
     this.#rules = rules;
     this.#prior = observation.ledger === undefined ? adopt(observation) : fromLedger(observation.ledger);
-    this.#packs = observation.packs.filter((pack) => !pack.problems.some((problem) => problem.severity === 'error'));
+    this.#packs = observation.packs.filter((pack) => !hasError(pack));
     for (const pack of this.#prior.packs) {
       for (const { target, mode } of pack.directories)
         this.#left.set(target, { after: { kind: 'directory', mode }, setsMode: false });
@@ -137,7 +138,7 @@ class Planner {
         ...this.#removes.reverse(),
         ...this.#makes,
         ...this.#markLastUses(),
-        ...(this.#actions?.todo ?? []),
+        ...(this.#actions?.perform ?? []),
         ...ledger.operations,
       ],
       ledger: ledger.after,
@@ -649,9 +650,9 @@ class Planner {
   #detect(): Detection {
     const after = this.#packs.map((pack) => this.#recordOf(pack));
     const detected = detectChanges(this.#prior.packs, after);
-    const { undo = [], todo = [] } = this.#actions ?? {};
+    const { undo = [], perform = [] } = this.#actions ?? {};
     const known = [...detected.applied, ...detected.reverted, ...detected.updated];
-    const packs = new Set([...undo, ...todo].map((operation) => operation.pack));
+    const packs = new Set([...undo, ...perform].map((operation) => operation.pack));
     const others = [...packs].filter((pack) => !known.includes(pack));
     if (others.length === 0) return detected;
     return {

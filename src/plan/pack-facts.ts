@@ -4,9 +4,10 @@ import { splitRooted } from '../home/layout.js';
 import type { Pack, PackKind } from '../home/pack.js';
 import type { ActionOperation } from './action-operation.js';
 import { describeAction } from './describe-action.js';
+import { hasError } from './judge-plan.js';
 import type { LedgerManifest } from './ledger.js';
 import type { Observation } from './observation.js';
-import type { Action, AppliesTo, Health, LeadsTo, PackManifest, PackReference } from './pack-manifest.js';
+import type { Action, Health, PackManifest, PackRelations } from './pack-manifest.js';
 import type { Plan } from './plan.js';
 import { findReopened } from './reopened.js';
 
@@ -34,21 +35,13 @@ export interface HealthFacts {
 }
 
 /** A pack with a manifest, or one that is left out. Of a pack that has gone, only what is on record. */
-export interface PackFacts {
+export interface PackFacts extends Partial<PackRelations> {
   readonly name: string;
   readonly kind: PackKind;
   readonly state: PackState;
   /** Why it is left out, refused, or reverted though it is there. */
   readonly reason?: string;
-  readonly id?: string;
-  readonly version?: string;
   readonly title?: string;
-  readonly appliesTo?: AppliesTo;
-  readonly leadsTo?: LeadsTo;
-  readonly requires?: readonly PackReference[];
-  readonly conflicts?: readonly PackReference[];
-  readonly supersedes?: readonly PackReference[];
-  readonly chainable?: boolean;
   /** CVE and issue ids. */
   readonly fixes?: readonly string[];
   /** Those that are fixed now and by no pack afterwards. */
@@ -70,7 +63,7 @@ export function describePacks(observation: Observation, plan: Plan): PackFacts[]
     if (operation.kind !== 'action') continue;
     acts.set(operation.pack, [...(acts.get(operation.pack) ?? []), operation]);
   }
-  const sound = packs.filter((pack) => !pack.problems.some((problem) => problem.severity === 'error'));
+  const sound = packs.filter((pack) => !hasError(pack));
   const reopened = new Map(findReopened(ledger?.packs ?? [], sound).map(({ pack, fixes }) => [pack, fixes]));
   const recorded = new Map((ledger?.packs ?? []).map((pack) => [pack.name, pack]));
   const facts = (

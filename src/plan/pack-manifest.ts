@@ -11,12 +11,11 @@ import type { YamlEdit } from './edit/edit-yaml.js';
 import type { PackPath } from './pack-manifest-path.js';
 import type { TextFault } from './pack-manifest-text.js';
 
-export interface PackManifest {
+/** What decides whether a pack is applied, beside others. */
+export interface PackRelations {
   readonly id: string;
   /** Semver or OSGi. */
   readonly version: string;
-  readonly title?: string;
-  readonly description?: string;
   readonly appliesTo?: AppliesTo;
   readonly leadsTo?: LeadsTo;
   readonly requires: readonly PackReference[];
@@ -24,6 +23,11 @@ export interface PackManifest {
   readonly supersedes: readonly PackReference[];
   /** Default true. False: the run ends with this pack, the packs after it wait for the next start. */
   readonly chainable: boolean;
+}
+
+export interface PackManifest extends PackRelations {
+  readonly title?: string;
+  readonly description?: string;
   /** CVE and issue ids. */
   readonly fixes: readonly string[];
   readonly files: readonly FileOperation[];

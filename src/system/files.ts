@@ -23,10 +23,10 @@ export interface Digests {
   readonly sizeBytes: number;
 }
 
-/** Errors are those of node:fs, with their errno `code`; an absent path is `undefined` from `stat` only. */
 /** A range of an open file; shorter at its end. With `into`, which must have room for it, its bytes are there. */
 export type RangeReader = (offset: number, length: number, into?: Buffer) => Buffer;
 
+/** Errors are those of node:fs, with their errno `code`; an absent path is `undefined` from `stat` only. */
 export interface Files {
   /** Does not follow a link. Undefined where nothing is there (ENOENT, ENOTDIR). */
   stat(path: string): FileStat | undefined;

@@ -76,14 +76,14 @@ export class WorkerBulk implements Bulk {
     );
     const flushes = new Flushes();
     let copied: BulkResult[];
+    let failed: ReadonlyMap<number, BulkResult>;
     try {
       copied = await this.#spread(plain, items, progress, (index, result) => {
         if (result.kind === 'done') flushes.add(index, plain[index]?.path ?? '');
       });
     } finally {
-      await flushes.end();
+      failed = await flushes.end();
     }
-    const failed = await flushes.end();
     return copied.map((result, index) => failed.get(index) ?? result);
   }
 
