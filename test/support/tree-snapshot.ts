@@ -9,12 +9,48 @@ export type TreeSnapshot = ReadonlyMap<string, string>;
 
 /** Everything below a folder but what `skip` is true for. A folder that is not there is empty. */
 export function snapshotTree(top: string, skip: (path: string) => boolean = () => false): TreeSnapshot {
+  return new TreeWatch(top, skip).snapshot();
+}
+
+/**
+ * Snapshots of one folder that is looked at again and again. A file is read again unless inode, size, and times of its last change,
+ * which only the kernel sets, are those of the last reading.
+ */
+export class TreeWatch {
+  readonly #top: string;
+  readonly #skip: (path: string) => boolean;
+  #known = new Map<string, string>();
+
+  constructor(top: string, skip: (path: string) => boolean = () => false) {
+    this.#top = top;
+    this.#skip = skip;
+  }
+
+  snapshot(): TreeSnapshot {
+    const known = new Map<string, string>();
+    const digestOf = (full: string, stat: BigIntStats) => {
+      const identity = `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`;
+      const digest = this.#known.get(identity) ?? md5OfFile(full);
+      known.set(identity, digest);
+      return digest;
+    };
+    const found = takeSnapshot(this.#top, this.#skip, digestOf);
+    this.#known = known;
+    return found;
+  }
+}
+
+function takeSnapshot(
+  top: string,
+  skip: (path: string) => boolean,
+  digestOf: (full: string, stat: BigIntStats) => string,
+): TreeSnapshot {
   const found = new Map<string, string>();
   visitTree(top, skip, (path, full, stat) => {
     const mode = (Number(stat.mode) & 0o7777).toString(8);
     if (stat.isSymbolicLink()) found.set(path, `link ${readlinkSync(full)}`);
     else if (stat.isDirectory()) found.set(path, `folder ${mode}`);
-    else if (stat.isFile()) found.set(path, `file ${mode} ${md5OfFile(full)}`);
+    else if (stat.isFile()) found.set(path, `file ${mode} ${digestOf(full, stat)}`);
     else found.set(path, 'other');
   });
   return found;
