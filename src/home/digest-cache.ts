@@ -3,7 +3,7 @@
 
 import { dirname } from 'node:path';
 import { formatChecked, parseChecked } from '../system/checked-json.js';
-import type { Files, FileStat } from '../system/files.js';
+import type { Digests, Files, FileStat } from '../system/files.js';
 import type { Md5, Sha256 } from './entry.js';
 import type { JarReading } from './jar.js';
 
@@ -75,6 +75,12 @@ export class DigestCache {
     if (!same) return undefined;
     this.#used.set(path, known);
     return known;
+  }
+
+  /** What a JAR says of itself, where the bytes that were just read are those that it was read from. */
+  jarOf(path: string, read: Digests): JarReading | undefined {
+    const known = this.#used.get(path) ?? (Object.hasOwn(this.#old, path) ? this.#old[path] : undefined);
+    return known?.md5 === read.md5 && known.size === read.sizeBytes ? known.jar : undefined;
   }
 
   record(path: string, stat: FileStat, facts: FileFacts): void {

@@ -85,7 +85,8 @@ export class Inventory {
   #complete(want: Wanted, digests: Digests): Learned {
     let jar: JarReading | undefined;
     try {
-      if (want.asJar) jar = readJar(this.#files, want.path, want.stat.sizeBytes);
+      if (want.asJar)
+        jar = this.cache.jarOf(want.path, digests) ?? readJar(this.#files, want.path, want.stat.sizeBytes);
     } catch (error) {
       return { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
     }

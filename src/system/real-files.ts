@@ -100,10 +100,12 @@ export class RealFiles implements Files {
   }
 
   digest(path: string, withSha256: boolean): Digests {
-    return withDescriptor(path, READ_FLAGS, (descriptor) => {
-      if (!fstatSync(descriptor).isFile()) throw new PatchError('NOT_A_FILE', `${path} is not a file`, { path });
+    const descriptor = openToDigest(path);
+    try {
       return digestDescriptor(descriptor, withSha256, this.#buffer);
-    });
+    } finally {
+      closeSync(descriptor);
+    }
   }
 
   freeBytes(path: string): number {
@@ -212,6 +214,18 @@ export class RealFiles implements Files {
     if (!this.#isRoot) return;
     const owner = lstatSync(dirname(path));
     if (owner.uid !== 0 || owner.gid !== 0) chownSync(path, owner.uid, owner.gid);
+  }
+}
+
+/** A descriptor of a regular file, which the caller closes. A link is not followed (ELOOP). @throws PatchError NOT_A_FILE */
+export function openToDigest(path: string): number {
+  const descriptor = openSync(path, READ_FLAGS);
+  try {
+    if (!fstatSync(descriptor).isFile()) throw new PatchError('NOT_A_FILE', `${path} is not a file`, { path });
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
   }
 }
 

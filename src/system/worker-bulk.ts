@@ -9,14 +9,14 @@ import { errnoOf, PatchError } from '../error.js';
 import type { Bulk, BulkProgress, BulkResult, CopyItem, DigestItem, OnResult } from './bulk.js';
 import { SerialBulk } from './bulk.js';
 import type { Digests, Files } from './files.js';
+import { LANES } from './md5-lanes-code.js';
 
-interface BatchItem {
+export interface BatchItem extends DigestItem {
   readonly kind: 'digest' | 'copy';
   /** The file to be read; for a copy, its target. */
   readonly path: string;
   readonly source: string;
   readonly mode: number;
-  readonly withSha256: boolean;
 }
 
 export interface BatchRequest {
@@ -58,9 +58,16 @@ export class WorkerBulk implements Bulk {
   async digest(items: readonly DigestItem[], progress?: BulkProgress, onResult?: OnResult): Promise<BulkResult[]> {
     if (!this.#isWorthThreads(items)) return this.#serial.digest(items, progress, onResult);
     const plain = items.map(
-      (item): BatchItem => ({ kind: 'digest', path: item.path, source: '', mode: 0, withSha256: item.withSha256 }),
+      ({ path, sizeBytes, withSha256 }): BatchItem => ({
+        kind: 'digest',
+        path,
+        source: '',
+        mode: 0,
+        sizeBytes,
+        withSha256,
+      }),
     );
-    return this.#spread(plain, items, progress, onResult);
+    return this.#spread(plain, progress, onResult);
   }
 
   async copy(items: readonly CopyItem[], progress?: BulkProgress): Promise<BulkResult[]> {
@@ -71,6 +78,7 @@ export class WorkerBulk implements Bulk {
         path: item.target,
         source: item.source,
         mode: item.mode,
+        sizeBytes: item.sizeBytes,
         withSha256: item.withSha256,
       }),
     );
@@ -78,7 +86,7 @@ export class WorkerBulk implements Bulk {
     let copied: BulkResult[];
     let failed: ReadonlyMap<number, BulkResult>;
     try {
-      copied = await this.#spread(plain, items, progress, (index, result) => {
+      copied = await this.#spread(plain, progress, (index, result) => {
         if (result.kind === 'done') flushes.add(index, plain[index]?.path ?? '');
       });
     } finally {
@@ -101,13 +109,10 @@ export class WorkerBulk implements Bulk {
     return total >= WORTH_THREADS_BYTES;
   }
 
-  #spread(
-    items: readonly BatchItem[],
-    sizes: readonly { readonly sizeBytes: number }[],
-    progress?: BulkProgress,
-    onResult?: OnResult,
-  ): Promise<BulkResult[]> {
-    const batches = toBatches(sizes);
+  #spread(items: readonly BatchItem[], progress?: BulkProgress, onResult?: OnResult): Promise<BulkResult[]> {
+    // The longest first: files of one length go side by side, and the threads end together.
+    const order = [...items.keys()].sort((left, right) => sizeOf(items, right) - sizeOf(items, left));
+    const batches = toBatches(order.map((index) => sizeOf(items, index)));
     const results: BulkResult[] = new Array<BulkResult>(items.length);
     let nextBatch = 0;
     let doneItems = 0;
@@ -119,7 +124,8 @@ export class WorkerBulk implements Bulk {
         const batch = nextBatch++;
         const range = batches[batch];
         if (range === undefined) return;
-        const request: BatchRequest = { batch, items: items.slice(range.start, range.end) };
+        const indexes = order.slice(range.start, range.end);
+        const request: BatchRequest = { batch, items: indexes.flatMap((index) => items[index] ?? []) };
         thread.postMessage(request);
       };
       const answered = (thread: Worker, answer: BatchAnswer) => {
@@ -130,8 +136,9 @@ export class WorkerBulk implements Bulk {
         if (open > 0) give(thread);
         for (const [n, plain] of answer.results.entries()) {
           const result = revive(plain);
-          results[range.start + n] = result;
-          onResult?.(range.start + n, result);
+          const index = order[range.start + n] ?? -1;
+          results[index] = result;
+          onResult?.(index, result);
         }
         doneItems += range.end - range.start;
         doneBytes += range.bytes;
@@ -173,13 +180,19 @@ export class WorkerBulk implements Bulk {
   }
 }
 
-function toBatches(items: readonly { readonly sizeBytes: number }[]): { start: number; end: number; bytes: number }[] {
+function sizeOf(items: readonly BatchItem[], index: number): number {
+  return items[index]?.sizeBytes ?? 0;
+}
+
+function toBatches(sizes: readonly number[]): { start: number; end: number; bytes: number }[] {
   const batches: { start: number; end: number; bytes: number }[] = [];
   let start = 0;
   let bytes = 0;
-  for (const [index, item] of items.entries()) {
-    bytes += item.sizeBytes;
-    if (bytes < BATCH_BYTES && index + 1 - start < BATCH_ITEMS && index + 1 < items.length) continue;
+  for (const [index, size] of sizes.entries()) {
+    bytes += size;
+    const count = index + 1 - start;
+    const isFull = count === BATCH_ITEMS || (bytes >= BATCH_BYTES && count % LANES === 0);
+    if (!isFull && index + 1 < sizes.length) continue;
     batches.push({ start, end: index + 1, bytes });
     start = index + 1;
     bytes = 0;

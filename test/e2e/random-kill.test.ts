@@ -80,6 +80,7 @@ describe.skipIf(missing !== undefined)('a kill at a random moment', () => {
             const isBefore = compareTrees(recovered, before).length === 0;
             if (!isBefore) expect(compareTrees(recovered, after), where).toEqual([]);
             seen[direction][isBefore ? 'before' : 'after'] += 1;
+            if (kills % 50 === 0) process.stderr.write(`random-kill: ${kills} kills, ${JSON.stringify(seen)}\n`);
           }
           expect(compareTrees(await finish(where), after), where).toEqual([]);
         }
