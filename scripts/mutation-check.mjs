@@ -22,6 +22,10 @@ const JOURNAL = ['test/transaction/journal.test.ts'];
 const ACTIONS = ['test/transaction/actions/action-power-loss.test.ts'];
 const REMNANTS = ['test/transaction/sweep-remnants.test.ts'];
 const ERRORS = ['test/errors.test.ts'];
+const CACHE = ['test/home/digest-cache.test.ts'];
+const LANES = ['test/system/md5-lanes.test.ts'];
+const DELTA = ['test/home/decode-vcdiff.test.ts'];
+const HEALTH = ['test/home/look-at-health.test.ts'];
 const LOCK = ['test/transaction/lock.test.ts'];
 
 /** Name, file, what is removed, what stands there instead, the tests to ask first. `find` occurs once in its file. */
@@ -374,6 +378,76 @@ const MUTATIONS = [
     '',
     ACTIONS,
   ],
+  // What is believed without being read.
+  [
+    'cache: a change time that is not older than the cache',
+    'src/home/digest-cache.ts',
+    'known !== undefined && known.ctime < this.#stampMs ? known : undefined',
+    'known',
+    CACHE,
+  ],
+  [
+    'cache: size',
+    'src/home/digest-cache.ts',
+    'known.size === stat.sizeBytes &&\n      known.mtime',
+    'known.mtime',
+    CACHE,
+  ],
+  ['cache: modification time', 'src/home/digest-cache.ts', '      known.mtime === stat.mtimeMs &&\n', '', CACHE],
+  ['cache: change time', 'src/home/digest-cache.ts', '      known.ctime === stat.ctimeMs &&\n', '', CACHE],
+  [
+    'cache: inode',
+    'src/home/digest-cache.ts',
+    'known.ctime === stat.ctimeMs &&\n      known.inode === stat.inode;',
+    'known.ctime === stat.ctimeMs;',
+    CACHE,
+  ],
+  [
+    'cache: a JAR by its bytes',
+    'src/home/digest-cache.ts',
+    'known?.md5 === read.md5 && known.size',
+    'known?.size',
+    CACHE,
+  ],
+  [
+    'digests side by side: the length at the end',
+    'src/system/md5-lanes.ts',
+    'BigInt(this.#sizeBytes) * 8n',
+    'BigInt(this.#sizeBytes) * 4n',
+    LANES,
+  ],
+  [
+    'digests side by side: what is left of a piece',
+    'src/system/md5-lanes.ts',
+    '    this.#bytes.copyWithin(this.#base, this.#at, this.#end);\n',
+    '',
+    LANES,
+  ],
+  ['digests side by side: SHA-256', 'src/system/md5-lanes.ts', '    this.#sha256?.update(', '    void (', LANES],
+  // Deltas, and the gate of health.
+  ['delta: its checksum', 'src/home/decode-vcdiff.ts', 'adler32(out) === window.checksum', 'true', DELTA],
+  [
+    'health: touched since then',
+    'src/home/look-at-health.ts',
+    '(stat.mtimeMs > sinceMs || stat.ctimeMs > sinceMs)',
+    'true',
+    HEALTH,
+  ],
+  [
+    'health: no time runs without a server',
+    'src/home/look-at-health.ts',
+    'if (one.startedMs === undefined || first',
+    'if (first',
+    HEALTH,
+  ],
+  [
+    'health: a pack that was put in again',
+    'src/home/look-at-health.ts',
+    '(now.isHeld || now.changedMs === pack.changedMs)',
+    'true',
+    HEALTH,
+  ],
+  ['health: a pack whose files were changed', 'src/home/look-at-health.ts', 'now.stamp === pack.stamp && ', '', HEALTH],
   // The lock.
   [
     'lock: rivals are looked for',

@@ -73,6 +73,53 @@ test('a touch counts at any gate but one', () => {
   ).toEqual(['passed', 'passed', 'waits']);
 });
 
+test('a touch before the server was started is none', () => {
+  const files = new MemoryFiles({});
+  put(files, `${PATCHES}/patch0001/a.txt`, 'a');
+  put(files, `${HOME}/alive`, '');
+  const touchedMs = files.stat(`${HOME}/alive`)?.ctimeMs ?? 0;
+  const started = (startedMs: number) => fate(look({ ...probation, startedMs }, 'server', { files }));
+  expect(started(touchedMs - 1)).toBe('passed');
+  expect(started(touchedMs)).toBe('failed');
+});
+
+describe('a pack that was taken back', () => {
+  const folder = `${PATCHES}/patch0001`;
+
+  function takenBack(): { files: MemoryFiles; lookAgain: () => readonly string[] } {
+    const files = new MemoryFiles({});
+    put(files, `${folder}/a.txt`, 'a');
+    const quarantined = look(probation, 'server', { files })?.quarantined ?? [];
+    expect(quarantined.map(({ name }) => name)).toEqual(['patch0001']);
+    const ledger = { quarantined } as unknown as Ledger;
+    const options = { gate: 'server', nowMs: 9e12, committedMs: () => undefined, completed: undefined } as const;
+    const lookAgain = () =>
+      lookAtHealth(files, layout, ledger, options)?.quarantined.map(({ name, reason }) => `${name}: ${reason}`) ?? [];
+    return { files, lookAgain };
+  }
+
+  test('is left out as long as it lies there', () => {
+    const { lookAgain } = takenBack();
+    expect(lookAgain()).toEqual([expect.stringMatching(/^patch0001: patch0001 was taken back: /)]);
+  });
+
+  test.each<[string, (files: MemoryFiles) => void]>([
+    [
+      'it was put in again',
+      (files) => {
+        files.rename(folder, `${folder}.away`);
+        files.rename(`${folder}.away`, folder);
+      },
+    ],
+    ['a file of it was changed', (files) => files.append(`${folder}/a.txt`, 'b')],
+    ['it was taken away', (files) => files.rename(folder, `${HOME}/away`)],
+  ])('is tried again when %s', (_name, change) => {
+    const { files, lookAgain } = takenBack();
+    change(files);
+    expect(lookAgain()).toEqual([]);
+  });
+});
+
 test('a record without anything about health costs nothing', () => {
   const none = {} as unknown as Ledger;
   const options = { gate: 'server', nowMs: 0, committedMs: () => undefined, completed: undefined } as const;
