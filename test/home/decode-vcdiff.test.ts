@@ -194,7 +194,7 @@ describe('any bytes', () => {
         for (const delta of [changed, Buffer.concat([changed, more]), Buffer.concat([vcdiff([]), more])])
           expect(['decoded', 'unsound', 'too-large']).toContain(decode(delta, 'the basis of it').kind);
       }),
-      { numRuns: 1000 },
+      { numRuns: Number(process.env.FUZZ_RUNS ?? 1000) },
     );
   });
 });
