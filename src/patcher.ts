@@ -4,32 +4,24 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, Policy } from './config.js';
 import { type ErrorCode, errnoOf, ExitCode, PatchError } from './error.js';
-import type { EventSink, LogLevel, PatchEvent } from './event.js';
+import type { EventSink, PatchEvent } from './event.js';
 import type { Finding } from './doctor.js';
 import { differsFromAppliedNames } from './home/applied-names.js';
-import { DigestCache } from './home/digest-cache.js';
 import { ABSENT, type Md5, type RootedPath } from './home/entry.js';
 import { detectLayout, hasCompanion } from './home/find-home.js';
-import { Inventory, sameIdentity, UnknownContent } from './home/inventory.js';
+import { type Inventory, sameIdentity, UnknownContent } from './home/inventory.js';
 import { absolute, display, type Layout, type LayoutName } from './home/layout.js';
-import { type HealthGate, isTouchedSince, lookAtHealth, sinceOf } from './home/look-at-health.js';
-import { type Exclusion, observe } from './home/observe.js';
+import { isTouchedSince, sinceOf } from './home/look-at-health.js';
+import type { Exclusion } from './home/observe.js';
 import type { Pack } from './home/pack.js';
-import { comparePackNames, type PackRules } from './home/packs.js';
-import type { ManifestRules } from './home/select-packs.js';
-import { findUnsettled, unsettledProblem } from './home/settle.js';
 import { sweepZips } from './home/zip-cache.js';
 import {
   APPLYING,
   appliedLines,
   CHANGES_DETECTED,
   CHECKING,
-  NOTHING_NEW,
-  notAppliedLine,
   VERIFICATION_DONE,
-  VERIFICATION_PROBLEMS,
   VERIFICATION_STARTED,
-  VERIFICATION_WARNINGS,
 } from './plan/carbon-lines.js';
 import { countWork, forecastMs } from './plan/forecast.js';
 import type { Ledger } from './plan/ledger.js';
@@ -48,35 +40,23 @@ import type { Observation } from './plan/observation.js';
 import { type Operation, stagedBytes } from './plan/operation.js';
 import { describePacks, type PackFacts } from './plan/pack-facts.js';
 import type { Plan } from './plan/plan.js';
-import { keepApplied, packOfLedger, sameFiles } from './plan/recorded-packs.js';
-import {
-  describeProbation,
-  type HealthCheck,
-  type HealthObservation,
-  healthProblems,
-  type Probation,
-  type ProbationFacts,
-} from './plan/probation.js';
+import { describeProbation, type HealthCheck, type Probation, type ProbationFacts } from './plan/probation.js';
 import { type Problem, problemOf } from './problem.js';
 import { type History, type HistoryRecord, readHistory } from './state/history.js';
 import { formatLedger, readLedger } from './state/ledger-file.js';
-import type { Bulk } from './system/bulk.js';
 import { transactionId } from './system/transaction-id.js';
-import type { Files, FileStat } from './system/files.js';
+import type { FileStat } from './system/files.js';
 import type { Commands } from './system/run-command.js';
 import { type AheadReport, countAhead, stageAhead } from './transaction/ahead.js';
 import { toPatchError } from './transaction/to-patch-error.js';
 import { findOwner, hasDeadLocks, Lock, waitForOthers } from './transaction/lock.js';
 import { examineInterruption, isInterrupted, type Recovery, recover } from './transaction/recover.js';
 import { findRemnants, sweepRemnants } from './transaction/sweep-remnants.js';
+import { type Look, Looker, type LookerDoors } from './patcher/looker.js';
+import { RunLog } from './patcher/run-log.js';
 import { type ActionsRequest, runTransaction, type TransactionContext } from './transaction/transaction.js';
 
-export interface PatcherDoors {
-  readonly files: Files;
-  readonly bulk: Bulk;
-  readonly emit: EventSink;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+export interface PatcherDoors extends LookerDoors {
   /** Awaited as soon as the home is locked and before it changes: what only work needs is loaded here. */
   readonly prepare?: () => Promise<void>;
   /** How the commands of packs are run; absent: as processes. */
@@ -163,20 +143,6 @@ export interface DoctorReport {
   readonly fixed: readonly string[];
 }
 
-interface Look {
-  readonly observation: Observation;
-  readonly inventory: Inventory;
-}
-
-/** What is loaded only where a pack has a manifest. */
-const MANIFESTS: Omit<ManifestRules, 'identityFiles'> = {
-  parse: async (text, sourceName) => (await import('./plan/pack-manifest.js')).parsePackManifest(text, sourceName),
-  choose: async (input) => (await import('./plan/eligibility.js')).chooseEligible(input),
-};
-
-/** Beyond so many lines of one kind, a log says how many more there are. */
-const PROBLEM_LINES = 50;
-
 /** How long one attempt may take of what a server has to show that it is healthy. */
 const URL_LIMIT_MS = 5_000;
 const COMMAND_LIMIT_MS = 60_000;
@@ -189,25 +155,18 @@ export class Patcher {
   readonly #doors: PatcherDoors;
   readonly #config: Config;
   readonly #layout: Layout;
-  readonly #rules: PackRules;
+  readonly #looker: Looker;
+  readonly #log: RunLog;
   #transaction: string | undefined;
-  /** False for a look that ends where it would have to read a file that is not known. */
-  #mayRead = true;
-  /** What a look makes of packs that are on probation. */
-  #gate: HealthGate = 'look';
-  #isStrict = false;
-  /** The transaction that this run has completed after an interruption. */
-  #completed: string | undefined;
-  /** What this run has spent on looking and planning since its last transaction, for the history. */
-  #lookMs = 0;
-  readonly #quarantineLines = new Set<string>();
 
   /** @throws PatchError NO_HOME, NOT_A_DIRECTORY */
   constructor(home: string, config: Config, doors: PatcherDoors) {
     this.#doors = doors;
     this.#config = config;
     this.#layout = detectLayout(doors.files, home, config);
-    this.#rules = { order: config.order, companion: hasCompanion(doors.files, this.#layout, config) };
+    const rules = { order: config.order, companion: hasCompanion(doors.files, this.#layout, config) };
+    this.#looker = new Looker(this.#layout, rules, config, doors);
+    this.#log = new RunLog(this.#layout, doors.emit);
   }
 
   get layout(): Layout {
@@ -221,7 +180,7 @@ export class Patcher {
     const base = {
       home: this.#layout.home,
       layout: this.#layout.name,
-      companion: this.#rules.companion,
+      companion: this.#looker.rules.companion,
       lockedBy: findOwner(files, this.#layout) ?? null,
     };
     const history = readHistory(files, this.#layout);
@@ -246,11 +205,11 @@ export class Patcher {
       };
     }
     const { observation, inventory } = await this.#lookAgain(
-      () => this.#look([], false),
+      () => this.#looker.look([], false),
       () => this.#waitForOthers(),
     );
-    const plan = this.#plan(observation);
-    this.#saveCache(inventory);
+    const plan = this.#looker.plan(observation);
+    this.#looker.saveCache(inventory);
     const ledger = observation.ledger;
     const unknown = Object.entries(ledger?.base ?? {})
       .filter(([, entry]) => entry.kind === 'unknown')
@@ -292,9 +251,9 @@ export class Patcher {
         operations: 0,
       };
     }
-    const { observation, inventory } = await this.#lookBeside(() => this.#look([], false));
-    this.#saveCache(inventory);
-    const plan = this.#plan(observation);
+    const { observation, inventory } = await this.#lookBeside(() => this.#looker.look([], false));
+    this.#looker.saveCache(inventory);
+    const plan = this.#looker.plan(observation);
     return { ...toReport(observation, plan), forecastMs: this.#forecast(plan) };
   }
 
@@ -313,9 +272,9 @@ export class Patcher {
   async stageAhead(mayGoOn: () => boolean): Promise<{ readonly plan: PlanReport; readonly ahead: AheadReport | null }> {
     const { files, bulk } = this.#doors;
     if (isInterrupted(files, this.#layout)) return { plan: await this.plan(), ahead: null };
-    const { observation, inventory } = await this.#look([], false);
-    const plan = this.#plan(observation);
-    this.#saveCache(inventory);
+    const { observation, inventory } = await this.#looker.look([], false);
+    const plan = this.#looker.plan(observation);
+    this.#looker.saveCache(inventory);
     const isRefused = plan.problems.some((problem) => problem.severity === 'error');
     const wanted = isRefused && this.#config.policy === 'degraded' ? (await this.#lookByPolicy('degraded')).plan : plan;
     if (isRefused && wanted === plan) return { plan: toReport(observation, plan), ahead: null };
@@ -342,12 +301,12 @@ export class Patcher {
    * @throws PatchError where policy does not let the home stay as it is (`strict`), or where nothing is certain (exit 4, 5)
    */
   async start(policy: Policy, reason: string, waitMs: number, startsServer = false): Promise<RunResult> {
-    this.#gate = startsServer ? 'server' : 'look';
-    this.#isStrict = policy === 'strict';
+    this.#looker.gate = startsServer ? 'server' : 'look';
+    this.#looker.isStrict = policy === 'strict';
     const result = await this.#startOnce(policy, reason, waitMs);
     for (const { packs, checks } of result.probation) {
       const what = checks.map((check) => `${check.kind} ${check.what}`).join(', ');
-      this.#log('info', `${packs.join(', ')} on probation: the server has to show that it is healthy (${what})`);
+      this.#log.line('info', `${packs.join(', ')} on probation: the server has to show that it is healthy (${what})`);
     }
     const [unhealthy] = result.problems.filter((problem) => problem.code === 'QUARANTINED');
     if (unhealthy !== undefined && policy === 'strict') throw new PatchError('UNHEALTHY', unhealthy.message);
@@ -358,10 +317,10 @@ export class Patcher {
     const { files } = this.#doors;
     let recovered: string | null = null;
     if (isInterrupted(files, this.#layout)) recovered = await this.#recoverLocked(waitMs);
-    this.#log('info', CHECKING);
+    this.#log.line('info', CHECKING);
     const first = await this.#lookFirst(policy, waitMs);
     if (first !== undefined && isEmpty(first.plan) && first.failure === undefined && !this.#isLocked()) {
-      this.#saveCache(first.look.inventory);
+      this.#looker.saveCache(first.look.inventory);
       return this.#nothing(first, recovered);
     }
     try {
@@ -375,22 +334,22 @@ export class Patcher {
   }
 
   #nothing(run: Run, recovered: string | null): RunResult {
-    this.#logProblems(run.plan);
-    this.#logNothing(run.plan);
+    this.#log.problems(run.plan);
+    this.#log.nothing(run.plan);
     return this.#result('nothing', run, null, recovered);
   }
 
   /** The look that needs no lock; undefined where there is work for sure, or something to read: the locked look finds out. */
   async #lookFirst(policy: Policy, waitMs: number): Promise<Run | undefined> {
-    if (differsFromAppliedNames(this.#doors.files, this.#layout, this.#rules)) return undefined;
-    this.#mayRead = false;
+    if (differsFromAppliedNames(this.#doors.files, this.#layout, this.#looker.rules)) return undefined;
+    this.#looker.mayRead = false;
     try {
       return await this.#lookUnlocked(policy, waitMs);
     } catch (error) {
       if (error instanceof UnknownContent) return undefined;
       throw error;
     } finally {
-      this.#mayRead = true;
+      this.#looker.mayRead = true;
     }
   }
 
@@ -443,14 +402,14 @@ export class Patcher {
   async #keepUnwritable(policy: Policy, error: unknown, recovered: string | null): Promise<RunResult> {
     const { files } = this.#doors;
     const isUnwritable = error instanceof PatchError && (error.code === 'UNWRITABLE' || error.code === 'NO_SPACE');
-    if (!isUnwritable || policy === 'strict' || this.#rules.companion || isInterrupted(files, this.#layout))
+    if (!isUnwritable || policy === 'strict' || this.#looker.rules.companion || isInterrupted(files, this.#layout))
       throw error;
     const run = await this.#lookUnlocked(policy, 0);
     if (run.plan.drifted.length > 0) throw error;
     if (isEmpty(run.plan) && run.failure === undefined) {
       return this.#nothing(run, recovered);
     }
-    this.#logKept(error);
+    this.#log.kept(error);
     return this.#result('kept', { ...run, plan: { ...run.plan, changes: [] }, failure: error }, null, recovered);
   }
 
@@ -466,7 +425,7 @@ export class Patcher {
       return { passed: [], waiting: waiting() };
     const passed: HealthCheck[] = [];
     for (const one of ledger.probation) {
-      const sinceMs = sinceOf(one, (transaction) => this.#committedMs(transaction));
+      const sinceMs = sinceOf(one, (transaction) => this.#looker.committedMs(transaction));
       for (const check of one.checks) {
         const leftMs = one.startedMs === undefined ? 0 : one.startedMs + check.health.timeoutSeconds * 1000 - now();
         if (leftMs > 0 && (await this.#passes(check, sinceMs, leftMs))) passed.push(check);
@@ -482,7 +441,7 @@ export class Patcher {
         .filter(({ checks }) => checks.length > 0);
       const { probation: _, ...rest } = latest;
       await this.#record(left.length === 0 ? rest : { ...rest, probation: left }, 'healthy', lock);
-      for (const check of passed) this.#logPassed(check);
+      for (const check of passed) this.#log.passed(check);
     });
     return { passed: [...new Set(passed.map(({ pack }) => pack))], waiting: waiting() };
   }
@@ -536,7 +495,7 @@ export class Patcher {
     readonly waitMs: number;
   }): Promise<VerifyResult> {
     const { files } = this.#doors;
-    this.#gate = 'ignore';
+    this.#looker.gate = 'ignore';
     await this.#waitForOthers();
     if (options.repair ? isInterrupted(files, this.#layout) : this.#isLeftInterrupted()) {
       if (!options.repair)
@@ -551,9 +510,9 @@ export class Patcher {
         };
       await this.#recoverLocked(options.waitMs);
     }
-    const look = await this.#lookBeside(() => this.#lookAtLedger(options.deep));
+    const look = await this.#lookBeside(() => this.#looker.lookAtLedger(options.deep));
     // Without a repair, the problems say what a start would do.
-    const plan = this.#plan(look.observation, options.repair ? 'repair' : this.#config.drift);
+    const plan = this.#looker.plan(look.observation, options.repair ? 'repair' : this.#config.drift);
     const problems = verificationProblems(plan);
     let repaired = false;
     if (options.repair && plan.operations.length > 0) {
@@ -564,7 +523,7 @@ export class Patcher {
         repaired = true;
       });
     }
-    this.#saveCache(look.inventory);
+    this.#looker.saveCache(look.inventory);
     const checkedFiles = [...look.observation.plugins.values()].filter((plugin) => plugin.kind === 'file').length;
     return {
       home: this.#layout.home,
@@ -581,18 +540,22 @@ export class Patcher {
   async rebase(
     waitMs: number,
   ): Promise<{ readonly transaction: string | null; readonly problems: readonly Problem[] }> {
-    this.#gate = 'ignore';
+    this.#looker.gate = 'ignore';
     return this.#withLock(waitMs, async (lock) => {
       if (isInterrupted(this.#doors.files, this.#layout)) await this.#recoverNow();
-      const before = await this.#look([], true);
-      const changed = this.#plan(before.observation).problems.filter(
-        (problem) => problem.code === 'BASE_CHANGED' || problem.code === 'ORPHAN',
-      );
+      const before = await this.#looker.look([], true);
+      const changed = this.#looker
+        .plan(before.observation)
+        .problems.filter((problem) => problem.code === 'BASE_CHANGED' || problem.code === 'ORPHAN');
       if (before.observation.ledger === undefined || changed.length === 0) return { transaction: null, problems: [] };
-      const look = await this.#lookAtLedger(true);
-      const plan = makePlan(look.observation, { drift: 'report', transaction: this.#newTransaction(), rebase: true });
+      const look = await this.#looker.lookAtLedger(true);
+      const plan = makePlan(look.observation, {
+        drift: 'report',
+        transaction: this.#newTransaction(),
+        rebase: true,
+      });
       await this.#execute(plan, 'rebase', lock, look.inventory);
-      for (const problem of changed) this.#log('info', `Taken for the base: ${problem.path ?? ''}`);
+      for (const problem of changed) this.#log.line('info', `Taken for the base: ${problem.path ?? ''}`);
       return { transaction: this.#transaction ?? null, problems: changed };
     });
   }
@@ -602,21 +565,21 @@ export class Patcher {
    * @throws PatchError LOCKED, ROLLBACK_FAILED; with `fix`, as `start` does
    */
   async doctor(options: { readonly fix: boolean; readonly waitMs: number }): Promise<DoctorReport> {
-    this.#gate = 'ignore';
+    this.#looker.gate = 'ignore';
     const { Doctor } = await import('./doctor.js');
     const examine = () =>
       new Doctor(this.#layout, this.#doors.files, {
         look: async (record) => {
-          const { observation } = await this.#look([], true, record);
-          return { observation, plan: this.#plan(observation) };
+          const { observation } = await this.#looker.look([], true, record);
+          return { observation, plan: this.#looker.plan(observation) };
         },
         isInterrupted: () => isInterrupted(this.#doors.files, this.#layout),
       });
     if (!options.fix) return { home: this.#layout.home, findings: await examine().findings(), fixed: [] };
     return this.#withLock(options.waitMs, async (lock) => {
       const fixed = await examine().repairState(this.#context(), this.#newTransaction());
-      const look = await this.#look([], true);
-      const plan = this.#plan(look.observation);
+      const look = await this.#looker.look([], true);
+      const plan = this.#looker.plan(look.observation);
       const edited = plan.problems.filter((problem) => problem.code === 'LEDGER_EDITED');
       const others = plan.problems.filter(
         (problem) => problem.severity === 'error' && problem.code !== 'LEDGER_EDITED',
@@ -625,7 +588,7 @@ export class Patcher {
         await this.#execute(plan, 'doctor --fix', lock, look.inventory);
         fixed.push(...edited.map((problem) => `${problem.path ?? ''} was written again from the record`));
       }
-      for (const line of fixed) this.#log('warn', `doctor: ${line}`);
+      for (const line of fixed) this.#log.line('warn', `doctor: ${line}`);
       return { home: this.#layout.home, findings: await examine().findings(), fixed };
     });
   }
@@ -635,34 +598,34 @@ export class Patcher {
   async #startLocked(policy: Policy, reason: string, lock: Lock, recovered: string | null): Promise<RunResult> {
     let run = await this.#lookAgain(() => this.#lookByPolicy(policy));
     for (;;) {
-      this.#logProblems(run.plan);
-      for (const check of run.look.observation.health?.passed ?? []) this.#logPassed(check);
+      this.#log.problems(run.plan);
+      for (const check of run.look.observation.health?.passed ?? []) this.#log.passed(check);
       if (run.failure !== undefined && policy === 'strict') throw run.failure;
       if (isEmpty(run.plan)) {
-        this.#saveCache(run.look.inventory);
-        if (run.failure === undefined) this.#logNothing(run.plan);
-        else this.#logKept(run.failure);
+        this.#looker.saveCache(run.look.inventory);
+        if (run.failure === undefined) this.#log.nothing(run.plan);
+        else this.#log.kept(run.failure);
         return this.#result(run.failure === undefined ? 'nothing' : 'kept', run, null, recovered);
       }
       const problem = run.plan.problems.filter((one) => one.severity === 'error');
       if (problem.length > 0) {
         const failure = run.failure ?? problemError(problem);
-        this.#logKept(failure);
+        this.#log.kept(failure);
         if (!isAsBefore(run.plan)) throw failure;
         return this.#result('kept', { ...run, failure }, null, recovered);
       }
       try {
         await this.#execute(run.plan, reason, lock, run.look.inventory);
-        this.#saveCache(run.look.inventory);
+        this.#looker.saveCache(run.look.inventory);
         if (run.failure === undefined) await this.#sweepCaches(run.look.observation);
-        else this.#logKept(run.failure);
+        else this.#log.kept(run.failure);
         return this.#result(run.failure === undefined ? 'changed' : 'kept', run, this.#transaction ?? null, recovered);
       } catch (error) {
         const failure = toPatchError(error, 'working on', this.#layout.home, 'DEPLOY_FAILED');
         if (policy === 'strict' || failure.exitCode > 3) throw failure;
         const culprit = policy === 'degraded' ? this.#packOf(run.look.observation, failure) : undefined;
         if (culprit === undefined) return await this.#keepAfterFailure(run, failure, reason, lock, recovered);
-        this.#logQuarantine(culprit.name, failure.message);
+        this.#log.quarantined(culprit.name, failure.message);
         run = await this.#lookByPolicy(policy, [
           ...run.excluded,
           { name: culprit.name, kind: culprit.kind, reason: failure.message },
@@ -682,11 +645,11 @@ export class Patcher {
     const lastGood = await this.#lookAtLastGood(run.look);
     // Without a record the home is as it was found.
     if (lastGood === undefined) {
-      this.#logKept(failure);
+      this.#log.kept(failure);
       return this.#result('kept', { ...run, plan: { ...run.plan, changes: [] }, failure }, null, recovered);
     }
     if (!isAsBefore(lastGood.plan)) throw failure;
-    if (this.#rules.companion && lastGood.plan.operations.length > 0) {
+    if (this.#looker.rules.companion && lastGood.plan.operations.length > 0) {
       try {
         await this.#execute(lastGood.plan, reason, lock, lastGood.look.inventory);
       } catch (error) {
@@ -696,7 +659,7 @@ export class Patcher {
         throw failure;
       }
     }
-    this.#logKept(failure);
+    this.#log.kept(failure);
     const plan = { ...lastGood.plan, problems: run.plan.problems };
     return this.#result('kept', { ...run, plan, failure }, null, recovered);
   }
@@ -707,13 +670,13 @@ export class Patcher {
    */
   async #lookAtLastGood(look: Look): Promise<{ readonly look: Look; readonly plan: Plan } | undefined> {
     if (look.observation.ledger !== undefined) {
-      const lastGood = await this.#lookAtLedger(false);
-      return { look: lastGood, plan: this.#plan(lastGood.observation, 'repair') };
+      const lastGood = await this.#looker.lookAtLedger(false);
+      return { look: lastGood, plan: this.#looker.plan(lastGood.observation, 'repair') };
     }
-    if (!this.#rules.companion) return undefined;
+    if (!this.#looker.rules.companion) return undefined;
     const claimed = new Set(look.observation.state.names);
-    const kept = await this.#lookWithout(look, (pack) => claimed.has(pack.name) && !hasError(pack), false);
-    const plan = this.#plan({ ...kept.observation, problems: withoutErrors(kept.observation.problems) });
+    const kept = await this.#looker.lookWithout(look, (pack) => claimed.has(pack.name) && !hasError(pack), false);
+    const plan = this.#looker.plan({ ...kept.observation, problems: withoutErrors(kept.observation.problems) });
     const holdsOnly =
       isAsBefore(plan) &&
       plan.apply.length + plan.revert.length + plan.update.length === 0 &&
@@ -728,8 +691,8 @@ export class Patcher {
     // What changed while it was read is looked at again.
     let tries = 1;
     for (;;) {
-      const look = await this.#look(left, false);
-      const plan = this.#plan(look.observation);
+      const look = await this.#looker.look(left, false);
+      const plan = this.#looker.plan(look.observation);
       const errors = plan.problems.filter((problem) => problem.severity === 'error');
       if (tries < LOOKS && errors.some((problem) => problem.code === 'PACK_CHANGED')) {
         tries += 1;
@@ -753,7 +716,7 @@ export class Patcher {
             reason: errors.find((problem) => problem.pack === pack.name)?.message ?? 'broken',
           })),
         ];
-        for (const one of left.slice(-broken.length)) this.#logQuarantine(one.name, one.reason);
+        for (const one of left.slice(-broken.length)) this.#log.quarantined(one.name, one.reason);
         continue;
       }
       const lastGood = policy === 'strict' ? undefined : await this.#lookAtLastGood(look);
@@ -788,20 +751,18 @@ export class Patcher {
     this.#transaction = transaction;
     const verified = new Map<string, { readonly stat: FileStat; readonly md5: Md5 }>();
     // First, so that every line about the transaction carries its id.
-    this.#emit({ kind: 'transaction', transaction, state: 'begun' });
+    this.#doors.emit({ kind: 'transaction', transaction, state: 'begun' });
     if (!quiet) {
       const { apply, revert, update, changes } = plan;
-      this.#emit({ kind: 'plan', transaction, apply, revert, update, changes: changes.length });
-      this.#logAll(plan.detected.lines);
-      this.#log('info', CHANGES_DETECTED);
-      this.#log('info', APPLYING);
+      this.#doors.emit({ kind: 'plan', transaction, apply, revert, update, changes: changes.length });
+      this.#log.all(plan.detected.lines);
+      this.#log.line('info', CHANGES_DETECTED);
+      this.#log.line('info', APPLYING);
     }
-    const lookMs = this.#lookMs;
-    this.#lookMs = 0;
     const context = this.#context((event) => {
       if (event.kind !== 'phase' || event.phase !== 'verify' || quiet) return;
-      this.#logAll(appliedLines(plan));
-      this.#log('info', VERIFICATION_STARTED);
+      this.#log.all(appliedLines(plan));
+      this.#log.line('info', VERIFICATION_STARTED);
     });
     try {
       await runTransaction(context, {
@@ -815,7 +776,7 @@ export class Patcher {
           update: plan.update,
           paths: plan.changes.map((change) => ({ action: change.action, path: change.path })),
         },
-        lookMs,
+        lookMs: this.#looker.takeSpentMs(),
         knownMd5: (path, stat) => inventory.cache.lookup(path, stat)?.md5,
         onVerified: (path, stat, md5) => verified.set(path, { stat, md5 }),
         beforeCommit: () => lock.check(),
@@ -824,7 +785,7 @@ export class Patcher {
       });
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
-      this.#log(
+      this.#log.line(
         'error',
         error instanceof PatchError && error.exitCode === 4
           ? `Transaction ${transaction} could not be undone: ${cause}`
@@ -842,8 +803,8 @@ export class Patcher {
       // It is committed, and nothing depends on the cache.
       if (errnoOf(error) === undefined) throw error;
     }
-    if (quiet) this.#logNothing(plan);
-    else this.#log('info', VERIFICATION_DONE);
+    if (quiet) this.#log.nothing(plan);
+    else this.#log.line('info', VERIFICATION_DONE);
     this.#doors.emit({ kind: 'transaction', transaction, state: 'committed' });
   }
 
@@ -880,171 +841,8 @@ export class Patcher {
     return isLate && write.kind === 'write' ? { ...write, source: { kind: 'late' } } : write;
   }
 
-  // --- looking
-
-  async #look(excluded: readonly Exclusion[], deep: boolean, record: 'with' | 'without' = 'with'): Promise<Look> {
-    const sinceMs = performance.now();
-    try {
-      return await this.#lookOnce(excluded, deep, record);
-    } finally {
-      this.#lookMs += performance.now() - sinceMs;
-    }
-  }
-
-  async #lookOnce(excluded: readonly Exclusion[], deep: boolean, record: 'with' | 'without'): Promise<Look> {
-    const { files, bulk } = this.#doors;
-    const ledger = record === 'with' ? this.#readLedger() : undefined;
-    const inventory = new Inventory(files, bulk, DigestCache.load(files, this.#layout.cache), this.#mayRead);
-    const unsettled = findUnsettled(
-      files,
-      this.#layout,
-      this.#rules,
-      this.#config.settleSeconds * 1000,
-      this.#doors.now(),
-    );
-    const waiting = unsettled.map(({ name, kind }) => ({ name, kind, reason: 'still being copied' }));
-    const health = this.#lookAtHealth(ledger);
-    const quarantined = health?.quarantined ?? [];
-    const observed = await observe(files, this.#layout, inventory, {
-      rules: this.#rules,
-      deep,
-      excluded: [...excluded, ...waiting, ...quarantined],
-      ledger,
-      manifests: { ...MANIFESTS, identityFiles: this.#config.identityFiles },
-      progress: (doneItems, totalItems, doneBytes, totalBytes) =>
-        this.#emit({ kind: 'progress', phase: 'look', doneItems, totalItems, doneBytes, totalBytes }),
-    });
-    const observation = await this.#lookAtActions(health === undefined ? observed : this.#withHealth(observed, health));
-    if (unsettled.length === 0) return { observation: await this.#makeDeltas(observation, inventory), inventory };
-    const problems = unsettled.map((pack) => unsettledProblem(this.#layout, pack));
-    const left = unsettled.filter(({ name }) => !quarantined.some((pack) => pack.name === name));
-    const kept = keepApplied(observation, left, (a, b) => comparePackNames(a, b, this.#rules.order));
-    const settled = await this.#makeDeltas(kept, inventory);
-    return { observation: { ...settled, problems: [...settled.problems, ...problems] }, inventory };
-  }
-
-  /** What the record has about health, and what the files say of it. */
-  #lookAtHealth(ledger: Ledger | undefined): HealthObservation | undefined {
-    const { files, now } = this.#doors;
-    return lookAtHealth(files, this.#layout, ledger, {
-      gate: this.#gate,
-      nowMs: now(),
-      committedMs: (transaction) => this.#committedMs(transaction),
-      completed: this.#completed,
-    });
-  }
-
-  #withHealth(observation: Observation, health: HealthObservation): Observation {
-    const problems = this.#gate === 'ignore' ? [] : healthProblems(health);
-    return { ...observation, health, problems: [...observation.problems, ...problems] };
-  }
-
-  /** When a transaction was recorded, which is before any server can have started on it. */
-  #committedMs(transaction: string): number | undefined {
-    const { records } = readHistory(this.#doors.files, this.#layout);
-    return records.findLast((record) => record.transaction === transaction)?.recordedMs;
-  }
-
   #describeProbation(probation: readonly Probation[] | undefined): readonly ProbationFacts[] {
     return (probation ?? []).map((one) => describeProbation(one, this.#doors.now()));
-  }
-
-  /** Where packs have deltas: what they make of what is below them. */
-  async #makeDeltas(observation: Observation, inventory: Inventory): Promise<Observation> {
-    const has = observation.packs.some((pack) =>
-      pack.operations?.some((operation) => operation.kind === 'update' && operation.delta !== undefined),
-    );
-    if (!has) return observation;
-    const { makeDeltas } = await import('./home/deltas.js');
-    const { files } = this.#doors;
-    return makeDeltas(files, this.#layout, inventory, observation, (seen) => this.#plan(seen).deltas);
-  }
-
-  /** Where packs have actions, or had some: whether these have changed, and can be taken back. */
-  async #lookAtActions(observation: Observation): Promise<Observation> {
-    const { packs, ledger } = observation;
-    const has =
-      packs.some((pack) => (pack.manifest?.actions.length ?? 0) > 0) ||
-      ledger?.packs.some((pack) => pack.actions !== undefined) === true;
-    if (!has) return observation;
-    const { observeActions } = await import('./transaction/actions/observe-actions.js');
-    return { ...observation, actions: await observeActions(this.#doors.files, observation) };
-  }
-
-  /** A look whose wanted packs are those of the ledger: what the home should be if nothing new is taken in. */
-  async #lookAtLedger(deep: boolean): Promise<Look> {
-    const look = await this.#look([], deep);
-    const { ledger, packs } = look.observation;
-    if (ledger === undefined) return look;
-    const isOut = (name: string) => look.observation.health?.quarantined.some((pack) => pack.name === name) === true;
-    const recorded = ledger.packs.filter(({ name }) => !isOut(name));
-    const known = recorded.map((pack) => packOfLedger(pack, packs, look.observation.deltas));
-    const unchanged = (pack: Pack) =>
-      !hasError(pack) && known.some((one) => one.name === pack.name && one.kind === pack.kind && sameFiles(one, pack));
-    if (!this.#rules.companion) {
-      const excluded = packs
-        .filter((pack) => !unchanged(pack))
-        .map((pack) => ({ name: pack.name, kind: pack.kind, reason: 'not applied', held: pack.held }));
-      const problems = withoutErrors(look.observation.problems);
-      return { observation: { ...look.observation, packs: known, problems, excluded }, inventory: look.inventory };
-    }
-    const seen = await this.#lookWithout(look, unchanged, deep);
-    const observation: Observation = {
-      ...seen.observation,
-      packs: recorded.map((pack) => packOfLedger(pack, [...packs, ...seen.observation.packs], look.observation.deltas)),
-      problems: withoutErrors(seen.observation.problems),
-      visible: seen.observation.packs.filter((pack) => !pack.held),
-    };
-    return { observation, inventory: seen.inventory };
-  }
-
-  /**
-   * Leaves out what does not count, and looks again, since that may bring others to light: the service pack before it, the
-   * patches that it absorbed.
-   */
-  async #lookWithout(look: Look, counts: (pack: Pack) => boolean, deep: boolean): Promise<Look> {
-    let seen = look;
-    let excluded: readonly Exclusion[] = [];
-    for (;;) {
-      const others = seen.observation.packs.filter((pack) => !counts(pack));
-      if (others.length === 0) return seen;
-      excluded = [...excluded, ...others.map((pack) => ({ name: pack.name, kind: pack.kind, reason: 'not applied' }))];
-      seen = await this.#look(excluded, deep);
-    }
-  }
-
-  #readLedger(): Ledger | undefined {
-    const { files } = this.#doors;
-    const ledger = readLedger(files, this.#layout);
-    if (ledger !== undefined) return ledger;
-    const wasThere =
-      files.stat(this.#layout.ledgerCopy) !== undefined || files.stat(this.#layout.historyFile) !== undefined;
-    if (wasThere && readHistory(files, this.#layout).records.some((record) => record.outcome === 'committed')) {
-      throw new PatchError('LEDGER_MISSING', `${this.#layout.ledger} is missing, although this home has been patched`, {
-        path: this.#layout.ledger,
-      });
-    }
-    return undefined;
-  }
-
-  #plan(observation: Observation, drift: Config['drift'] = this.#config.drift): Plan {
-    const { allowCommands, allowModules } = this.#config;
-    const actions = { allowCommands, allowModules };
-    const sinceMs = performance.now();
-    const plan = makePlan(observation, {
-      drift,
-      transaction: this.#newTransaction(),
-      rebase: false,
-      actions,
-      ...(this.#mayStartServer(observation) ? { serverStartsMs: this.#doors.now() } : {}),
-    });
-    this.#lookMs += performance.now() - sinceMs;
-    return plan;
-  }
-
-  /** Whether a server is started after a plan, unless something goes wrong. */
-  #mayStartServer({ health }: Observation): boolean {
-    return this.#gate === 'server' && !(this.#isStrict && (health?.quarantined.length ?? 0) > 0);
   }
 
   #newTransaction(): string {
@@ -1075,32 +873,11 @@ export class Patcher {
     }
   }
 
-  #saveCache(inventory: Inventory): void {
-    const { files } = this.#doors;
-    try {
-      if (files.stat(this.#layout.state) === undefined) return;
-      if (files.stat(this.#layout.cache) === undefined) files.makeDirectory(this.#layout.cache);
-    } catch (error) {
-      // Nothing depends on the cache.
-      if (errnoOf(error) !== undefined) return;
-      throw error;
-    }
-    const failure = inventory.cache.save();
-    if (failure !== undefined)
-      this.#emit({
-        kind: 'problem',
-        code: 'CACHE_DAMAGED',
-        severity: 'info',
-        message: `the cache of digests could not be written: ${failure.message}`,
-        path: this.#layout.cache,
-      });
-  }
-
   // --- locks and recovery
 
   async #withLock<T>(waitMs: number, work: (lock: Lock) => Promise<T>): Promise<T> {
     const lock = await Lock.take(this.#doors.files, this.#layout, waitMs, (owner) =>
-      this.#log('info', `Waiting for ${owner}, which works on this home`),
+      this.#log.line('info', `Waiting for ${owner}, which works on this home`),
     );
     try {
       await this.#doors.prepare?.();
@@ -1152,8 +929,8 @@ export class Patcher {
   async #recoverOrStop(): Promise<Recovery> {
     try {
       const outcome = await recover(this.#context());
-      this.#logRecovery(outcome);
-      if (outcome.action === 'complete') this.#completed = outcome.transaction;
+      this.#log.recovered(outcome);
+      if (outcome.action === 'complete') this.#looker.completed = outcome.transaction;
       return outcome;
     } catch (error) {
       if (error instanceof PatchError && error.exitCode === ExitCode.attention) throw error;
@@ -1182,77 +959,10 @@ export class Patcher {
   #context(watch?: (event: PatchEvent) => void): TransactionContext {
     const emit: EventSink = (event) => {
       watch?.(event);
-      this.#emit(event);
+      this.#doors.emit(event);
     };
     const { files, bulk, commands } = this.#doors;
     return { files, bulk, layout: this.#layout, emit, ...(commands === undefined ? {} : { commands }) };
-  }
-
-  // --- the log
-
-  #logNothing(plan: Plan): void {
-    this.#log('info', NOTHING_NEW);
-    this.#log('info', VERIFICATION_STARTED);
-    const unapplied = plan.problems.filter((problem) => problem.code === 'DRIFT');
-    if (unapplied.length === 0) {
-      this.#log('info', VERIFICATION_DONE);
-      return;
-    }
-    this.#log('warn', VERIFICATION_PROBLEMS);
-    for (const problem of unapplied) {
-      const pack = plan.packs.findLast((one) =>
-        one.files.some((file) => display(this.#layout, file.target) === problem.path),
-      );
-      const file = pack?.files.find((one) => display(this.#layout, one.target) === problem.path);
-      if (pack !== undefined && file !== undefined)
-        this.#log('warn', notAppliedLine(file.target.slice('plugins:'.length), file.md5, pack.name));
-    }
-    this.#log('warn', VERIFICATION_WARNINGS);
-  }
-
-  #logProblems(plan: Plan): void {
-    const shown = plan.problems.filter((problem) => problem.severity !== 'info');
-    for (const problem of shown.slice(0, PROBLEM_LINES))
-      this.#log(problem.severity === 'error' ? 'error' : 'warn', problem.message);
-    if (shown.length > PROBLEM_LINES)
-      this.#log('warn', `and ${shown.length - PROBLEM_LINES} more; prepatch plan lists them all`);
-  }
-
-  /** Once in a run, however often it looks. */
-  #logQuarantine(name: string, reason: string): void {
-    const line = `${name} is quarantined: ${reason}`;
-    if (!this.#quarantineLines.has(line)) this.#log('warn', line);
-    this.#quarantineLines.add(line);
-  }
-
-  #logKept(failure: PatchError): void {
-    this.#log('error', `Nothing was applied, the server starts on what was there before: ${failure.message}`);
-  }
-
-  #logRecovery(outcome: Recovery): void {
-    if (outcome.action === 'nothing') return;
-    const what =
-      outcome.action === 'complete' ? 'had been committed, and was completed' : 'was undone, the home is as before';
-    this.#log('warn', `Transaction ${outcome.transaction ?? ''} was interrupted; it ${what}`);
-  }
-
-  /** Many lines at once, written together. */
-  #logAll(bodies: readonly string[]): void {
-    for (const body of bodies.slice(0, -1)) this.#emit({ kind: 'log', level: 'info', body, more: true });
-    const last = bodies.at(-1);
-    if (last !== undefined) this.#log('info', last);
-  }
-
-  #logPassed({ pack, health }: HealthCheck): void {
-    this.#log('info', `${pack} is not on probation any more: the server has shown that it is healthy (${health.kind})`);
-  }
-
-  #log(level: LogLevel, body: string): void {
-    this.#emit({ kind: 'log', level, body });
-  }
-
-  #emit(event: PatchEvent): void {
-    this.#doors.emit(event);
   }
 
   /** What waits after a run, by what is on record then. */

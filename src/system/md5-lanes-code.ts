@@ -1,11 +1,7 @@
-// The compression function of MD5 (RFC 1321, 3.4) for eight messages at once, as a WebAssembly module made here.
-//
-// MD5 is one long chain of dependent steps, so that a core spends most of its time waiting for the step before; digests of other
-// files fill that time. Two groups of four lanes: the four lanes are those of a 128-bit register, and the two groups are independent
-// chains that the core runs side by side.
-//
-// The module has one function, `compress(count)`: it reads `count` blocks of 64 bytes at each lane's pointer and works them into
-// the lane's state. Pointers are not moved. The layout of its memory is below; all that is in it is ours.
+// The compression function of MD5 (RFC 1321, 3.4) for eight messages at once, as a WebAssembly module. One message is a chain of steps
+// that wait for each other; other messages fill that time. Two groups of four lanes: a group is a register of 128 bits, and the
+// groups are chains that a core runs side by side. The module has one function, `compress(count)`: it works `count` blocks from
+// where each lane's pointer is into the lane's state, and moves no pointer.
 
 export const LANES = 8;
 export const BLOCK_BYTES = 64;
@@ -69,7 +65,7 @@ const SIMD = {
 };
 
 /** Bytes of the module. It imports its memory as `m.m` and exports `compress`. */
-export function makeModule(): Uint8Array<ArrayBuffer> {
+export function makeMd5LanesCode(): Uint8Array<ArrayBuffer> {
   const module = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
   const text = (name: string) => [name.length, ...Buffer.from(name)];
   const section = (id: number, content: readonly number[]) => {

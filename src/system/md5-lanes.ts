@@ -6,7 +6,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { closeSync, readSync } from 'node:fs';
 import type { Md5, Sha256 } from '../home/entry.js';
 import type { Digests } from './files.js';
-import { BLOCK_BYTES, constants, LANES, MEMORY, makeModule } from './md5-lanes-code.js';
+import { BLOCK_BYTES, constants, LANES, MEMORY, makeMd5LanesCode } from './md5-lanes-code.js';
 
 /** Bytes that are read at once for a lane. */
 const PIECE_BYTES = 64 * 1024;
@@ -51,7 +51,7 @@ export class Md5Lanes {
   /** Undefined where there is no WebAssembly, or none with vectors of 128 bits. */
   static make(): Md5Lanes | undefined {
     const wasm = Reflect.get(globalThis, 'WebAssembly') as WebAssemblyLike | undefined;
-    const code = makeModule();
+    const code = makeMd5LanesCode();
     if (wasm?.validate(code) !== true) return undefined;
     const pages = Math.ceil((MEMORY.buffers + LANES * ROOM_BYTES) / PAGE_BYTES);
     const memory = new wasm.Memory({ initial: pages, maximum: pages });
