@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import JSZip from 'jszip';
@@ -44,6 +44,8 @@ const SMALL = [
     '--nested-stride',
     '9',
   ],
+  ['actions: kill, torn write', 'acting', 'sweep', '--faults', 'kill,torn', '--stride', '17'],
+  ['actions taken back: kill, torn write', 'acted', 'sweep', '--faults', 'kill,torn', '--stride', '17'],
   ['apply: power loss (model)', 'before', 'alice', '--max', '80'],
   ['revert: power loss (model)', 'after', 'alice', '--max', '80'],
 ];
@@ -96,6 +98,11 @@ const FULL = [
     '--nested-fault',
     'EIO',
   ],
+  ['actions: kill, torn write', 'acting', 'sweep', '--faults', 'kill,torn'],
+  ['actions: errors, once and for good', 'acting', 'sweep', '--faults', 'EIO,ENOSPC,PEIO,PENOSPC'],
+  ['actions taken back: kill, torn write', 'acted', 'sweep', '--faults', 'kill,torn'],
+  ['actions taken back: errors, once and for good', 'acted', 'sweep', '--faults', 'EIO,ENOSPC,PEIO,PENOSPC'],
+  ['actions: power loss (model)', 'acting', 'alice', '--max', '600'],
   ['apply: power loss (model)', 'before', 'alice'],
   ['apply: power loss (strict renames)', 'before', 'alice', '--rename', 'both', '--max', '1500'],
   ['revert: power loss (model)', 'after', 'alice'],
@@ -176,10 +183,12 @@ function readReport(path) {
   }
 }
 
-/** A home before an apply, and one in which everything is applied and all packs are taken out. */
+/**
+ * Homes before an apply, and those in which everything is applied and all packs are taken out: `before` and `after` have JARs
+ * alone; `acting` and `acted` packs of our examples, which unzip, edit, copy, delete and rename.
+ */
 async function makeHomes(folder, prepatch) {
-  const before = join(folder, 'before');
-  const after = join(folder, 'after');
+  const [before, after, acting, acted] = ['before', 'after', 'acting', 'acted'].map((name) => join(folder, name));
   if (hasLab()) {
     const shape = ['--plugins', '8', '--patches', '3', '--jars-per-patch', '2', '--adds', '1', '--new-version', '1'];
     must('python3', [join(options.lab, 'make-home'), before, ...shape, '--servicepack', '--max-jar-kb', '60']);
@@ -189,13 +198,41 @@ async function makeHomes(folder, prepatch) {
     );
     await forgeHome(before);
   }
-  cpSync(before, after, { recursive: true });
-  must('sh', ['-c', `${prepatch} apply --home ${after}`]);
-  const components = join(after, 'repository', 'components');
-  for (const kind of ['patches', 'servicepacks'])
-    for (const name of readdirSync(join(components, kind)))
-      if (!name.startsWith('.')) rmSync(join(components, kind, name), { recursive: true });
-  return { before, after };
+  makeActing(acting);
+  for (const [from, to] of [
+    [before, after],
+    [acting, acted],
+  ]) {
+    cpSync(from, to, { recursive: true });
+    must('sh', ['-c', `${prepatch} apply --home ${to}`]);
+    const components = join(to, 'repository', 'components');
+    for (const kind of ['patches', 'servicepacks'])
+      for (const name of existsSync(join(components, kind)) ? readdirSync(join(components, kind)) : [])
+        if (!name.startsWith('.')) rmSync(join(components, kind, name), { recursive: true });
+  }
+  return { before, after, acting, acted };
+}
+
+/** What `examples/packs/authoring/edits` and `…/unzip` find in a server, and those packs. */
+function makeActing(home) {
+  const files = {
+    'repository/conf/server.xml': '<?xml version="1.0"?>\n<Server port="8080"><Name>a</Name></Server>\n',
+    'repository/conf/server.properties': '# the server\nserver.port=8080\n',
+    'repository/conf/server.ini': '; the server\n[server]\nport=8080\n',
+    'repository/conf/server.json': '{\n  "server": { "port": 8080, "hosts": ["node-1"] }\n}\n',
+    'repository/conf/server.yaml': '# the server\nserver:\n  port: 8080 # plain\n',
+    'repository/conf/old.xml': '<old/>\n',
+    'repository/deployment/server/webapps/ROOT/index.html': '<p>index</p>\n',
+    'repository/components/plugins/readme.txt': 'plugins\n',
+  };
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(home, path)), { recursive: true });
+    writeFileSync(join(home, path), text);
+  }
+  for (const pack of ['edits', 'unzip'])
+    cpSync(join(ROOT, 'examples', 'packs', 'authoring', pack), join(home, 'repository', 'components', 'patches'), {
+      recursive: true,
+    });
 }
 
 function hasLab() {

@@ -1,12 +1,12 @@
 // Asks a server that runs, time and again, until everything that is on probation has passed or its time is over. What has passed
 // is recorded at once, so that a kill of ours or of the server loses nothing of it.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.js';
 import { PatchError } from '../error.js';
 import type { Patcher } from '../patcher.js';
 import type { ProbationFacts } from '../plan/probation.js';
 import type { Files } from '../system/files.js';
-import { sleep } from '../system/transaction-id.js';
 import { useHome } from './use-home.js';
 
 export interface HealthUse {

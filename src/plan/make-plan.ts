@@ -350,8 +350,8 @@ class Planner {
           'DRIFT',
           'warning',
           layer === undefined
-            ? `${what}; a start puts the original back (drift: repair)`
-            : `${what}; a start puts it back as ${layer.pack} has it (drift: repair)`,
+            ? `${what}; the original is put back (drift: repair)`
+            : `${what}; it is put back as ${layer.pack} has it (drift: repair)`,
           { path: shown, hint: 'Find out who changed it; what a repair finds there is kept in the folder aside.' },
         ),
       );

@@ -4,8 +4,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, PatchError } from '../error.js';
-import { sleep } from './transaction-id.js';
 import { LogFile } from './log-file.js';
 import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.js';
 

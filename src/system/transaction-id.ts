@@ -1,11 +1,6 @@
-// Time and chance, behind the door.
+// Names that nobody else will choose.
 
 import { randomBytes } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
-
-export async function sleep(ms: number): Promise<void> {
-  await wait(ms);
-}
 
 /** 16 hex digits that no other process will choose. */
 export function randomName(): string {

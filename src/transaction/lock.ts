@@ -2,11 +2,12 @@
 // the later one sees the other and yields. A name is never used twice, so removing a dead one can never hit a live one.
 
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, PatchError } from '../error.js';
 import type { Layout } from '../home/layout.js';
 import type { Files } from '../system/files.js';
 import { isAlive, ownIdentity, type ProcessIdentity } from '../system/process-identity.js';
-import { randomName, sleep } from '../system/transaction-id.js';
+import { randomName } from '../system/transaction-id.js';
 import { toPatchError } from './to-patch-error.js';
 import { ensureFolder } from './transaction.js';
 

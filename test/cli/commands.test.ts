@@ -135,7 +135,7 @@ describe('a patch that cannot be applied', () => {
 });
 
 test.each([
-  ['repair', 3, 'a start puts it back as patch0001 has it (drift: repair)'],
+  ['repair', 3, 'it is put back as patch0001 has it (drift: repair)'],
   ['report', 3, 'it is left so (drift: report)'],
   ['refuse', 3, 'DRIFTED'],
 ] as const)('verify says of drift what a start does about it: drift %s', async (drift, exitCode, says) => {
