@@ -48,15 +48,21 @@ export class Md5Lanes {
     for (const [n, value] of constants().entries()) this.#words.fill(value, table + n * 4, table + n * 4 + 4);
   }
 
-  /** Undefined where there is no WebAssembly, or none with vectors of 128 bits. */
+  /** Undefined where there is no WebAssembly, none with vectors of 128 bits, or no room for its memory (`ulimit -v`). */
   static make(): Md5Lanes | undefined {
     const wasm = Reflect.get(globalThis, 'WebAssembly') as WebAssemblyLike | undefined;
     const code = makeMd5LanesCode();
     if (wasm?.validate(code) !== true) return undefined;
     const pages = Math.ceil((MEMORY.buffers + LANES * ROOM_BYTES) / PAGE_BYTES);
-    const memory = new wasm.Memory({ initial: pages, maximum: pages });
-    const { exports } = new wasm.Instance(new wasm.Module(code), { m: { m: memory } });
-    return new Md5Lanes(exports.compress, memory.buffer);
+    try {
+      // Gigabytes of addresses are set aside for it, whatever its size.
+      const memory = new wasm.Memory({ initial: pages, maximum: pages });
+      const { exports } = new wasm.Instance(new wasm.Module(code), { m: { m: memory } });
+      return new Md5Lanes(exports.compress, memory.buffer);
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
   }
 
   /**

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { runPrepatch } from '../support/command.js';
+import { type CommandOptions, runPrepatch } from '../support/command.js';
 import { md5OfFile } from '../support/tree-snapshot.js';
 
 /** 20 files of up to 2 MiB, and a long one that no other keeps company. */
@@ -21,16 +21,17 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true }));
 
-test.each([
+test.each<[string, CommandOptions]>([
   ['with vectors', {}],
-  ['without WebAssembly', { NODE_OPTIONS: '--jitless' }],
-])('%s, what is applied has the bytes of its pack, and a changed one is named', async (_, env) => {
-  expect((await runPrepatch(['apply', '--home', home], { env })).exitCode).toBe(0);
+  ['without WebAssembly', { env: { NODE_OPTIONS: '--jitless' } }],
+  ['without room for the memory of WebAssembly', { through: ['sh', '-c', 'ulimit -v 12000000; exec "$@"', 'sh'] }],
+])('%s, what is applied has the bytes of its pack, and a changed one is named', async (_, options) => {
+  expect((await runPrepatch(['apply', '--home', home], options)).exitCode).toBe(0);
   for (const n of LENGTHS.keys())
     expect(md5OfFile(join(components, 'plugins', nameOf(n)))).toBe(
       md5OfFile(join(components, 'patches', 'patch0001', nameOf(n))),
     );
-  const sound = await runPrepatch(['verify', '--deep', '--json', '--home', home], { env });
+  const sound = await runPrepatch(['verify', '--deep', '--json', '--home', home], options);
   expect(sound.exitCode).toBe(0);
   const total = LENGTHS.reduce((sum, length) => sum + length, 0);
   expect(JSON.parse(sound.stdout)).toMatchObject({ ok: true, readBytes: 2 * total });
@@ -42,7 +43,7 @@ test.each([
     writeFileSync(path, bytes);
     utimesSync(path, 1, 1);
   }
-  const changed = await runPrepatch(['verify', '--deep', '--json', '--home', home], { env });
+  const changed = await runPrepatch(['verify', '--deep', '--json', '--home', home], options);
   expect(changed.exitCode).not.toBe(0);
   for (const n of LENGTHS.keys()) {
     const isNamed = changed.stdout.includes(`plugins/${nameOf(n)}`);
