@@ -2,8 +2,10 @@
 // nothing to do and nothing to say. docs/guard.md has the rules by number; in any doubt there is no stamp.
 
 import { dirname, join } from 'node:path';
-import { errnoOf } from '../error.js';
+import { errnoOf, PatchError } from '../error.js';
 import { guardFolder, type Layout, makeLayout } from '../home/layout.js';
+import { walkTree } from '../home/tree.js';
+import { CONTENT } from '../home/zip-cache.js';
 import type { RunResult } from '../patcher.js';
 import type { ProblemCode } from '../problem.js';
 import type { Files } from '../system/files.js';
@@ -40,11 +42,13 @@ export class StampCandidate {
   readonly #files: Files;
   readonly #guard: string;
   readonly #folder: string;
+  readonly #hasZips: boolean;
 
-  private constructor(files: Files, guard: string, folder: string) {
+  private constructor(files: Files, guard: string, folder: string, hasZips: boolean) {
     this.#files = files;
     this.#guard = guard;
     this.#folder = folder;
+    this.#hasZips = hasZips;
   }
 
   /**
@@ -62,10 +66,10 @@ export class StampCandidate {
         paths.push(...description.paths);
       }
       return isProof(paths, () => files.fileSystemTime(guard), now)
-        ? new StampCandidate(files, guard, folder)
+        ? new StampCandidate(files, guard, folder, paths.some(isZip))
         : undefined;
     } catch (error) {
-      if (errnoOf(error) === undefined && !(error instanceof Error && error.name === 'PatchError')) throw error;
+      if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;
       return undefined;
     }
   }
@@ -74,6 +78,7 @@ export class StampCandidate {
   settle(layout: Layout, result: RunResult): 'kept' | 'dropped' {
     if (!isPlain(layout) || !isQuiet(result)) return 'dropped';
     try {
+      if (this.#hasZips && mayHoldManifest(this.#files, layout)) return 'dropped';
       for (const part of PARTS) this.#files.rename(join(this.#folder, part), join(this.#guard, part));
       for (const name of this.#files.list(this.#guard)) {
         const path = join(this.#guard, name);
@@ -81,7 +86,7 @@ export class StampCandidate {
       }
       return 'kept';
     } catch (error) {
-      if (errnoOf(error) === undefined) throw error;
+      if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;
       return 'dropped';
     }
   }
@@ -117,11 +122,23 @@ export function isProof(paths: readonly DescribedPath[], fileSystemTime: () => n
   return false;
 }
 
-/** A pack's own manifest, which a zip may hold too, may make it depend on anything: other files, the environment, the time. */
+/** A pack's own manifest may make it depend on anything: other files, the environment, the time. */
 function hasManifest(path: string): boolean {
-  return /^repository\/components\/(?:patches|servicepacks)\/(?:\.held\/)?(?:[^/]+\/patch\.json|[^/]+\.(?:json|zip))$/i.test(
+  return /^repository\/components\/(?:patches|servicepacks)\/(?:\.held\/)?(?:[^/]+\/patch\.json|[^/]+\.json)$/i.test(
     path,
   );
+}
+
+function isZip({ path }: DescribedPath): boolean {
+  return /^repository\/components\/(?:patches|servicepacks)\/(?:\.held\/)?[^/]+\.zip$/i.test(path);
+}
+
+/** Whether a zip may have brought a manifest: what this start has unpacked, or would have, has any JSON in it, or is not there. */
+function mayHoldManifest(files: Files, layout: Layout): boolean {
+  if (files.stat(layout.zips)?.kind !== 'directory') return true;
+  return files
+    .list(layout.zips)
+    .some((name) => walkTree(files, join(layout.zips, name, CONTENT)).some(({ path }) => /\.json$/i.test(path)));
 }
 
 /** Whether every folder is where the guard looks for it. */

@@ -23,6 +23,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import JSZip from 'jszip';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { need } from '../support/need.js';
 import { type ProgramResult, runProgram } from '../support/run-program.js';
@@ -487,6 +488,29 @@ describe.each(SHELLS)('$argv', (shell) => {
         expect([await boot(), await boot(), await boot()]).toEqual([true, true, false]);
         expect(readFileSync(plugin, 'utf8')).toBe('newer\n');
         expect(new Set(stage.log.match(/^\[[^\]]*\]/gm)?.map((time) => time.length))).toEqual(new Set([25]));
+      } finally {
+        stage.remove();
+      }
+    });
+
+    test('with a zip among the patches the next start needs no Node either, until the zip is replaced', async () => {
+      const stage = new Stage(shell, REAL_NODE);
+      try {
+        rmSync(stage.path('.prepatch'), { recursive: true });
+        for (const path of ['default/configuration/prePatched.txt', 'servicepacks/servicepack001'])
+          rmSync(stage.path(path), { recursive: true });
+        stage.write('plugins/core_1.0.0.txt', 'original\n');
+        const zip = async (text: string) => {
+          const archive = new JSZip().file('patch0003/core_1.0.0.txt', text);
+          writeFileSync(stage.path('patches/patch0003.zip'), await archive.generateAsync({ type: 'uint8array' }));
+        };
+        const boot = async () => (await stage.boot({ program: ROOT })).asked;
+        await zip('zipped\n');
+        expect([await boot(), await boot(), await boot()]).toEqual([true, true, false]);
+        expect(readFileSync(stage.path('plugins/core_1.0.0.txt'), 'utf8')).toBe('zipped\n');
+        await zip('again\n');
+        expect([await boot(), await boot(), await boot()]).toEqual([true, true, false]);
+        expect(readFileSync(stage.path('plugins/core_1.0.0.txt'), 'utf8')).toBe('again\n');
       } finally {
         stage.remove();
       }

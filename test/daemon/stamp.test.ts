@@ -139,7 +139,6 @@ describe('a description is proof', () => {
     ['the program is missing', [plugins, ledger]],
     ['a file is on another device', [...sound, at(`${COMPONENTS}/patches/patch0001`, 'directory', { device: '2' })]],
     ['a patch has a manifest', [...sound, at(`${COMPONENTS}/patches/patch0001.json`, 'file')]],
-    ['a pack is a zip', [...sound, at(`${COMPONENTS}/patches/patch0001.zip`, 'file')]],
     ['a pack has a manifest in it', [...sound, at(`${COMPONENTS}/servicepacks/servicepack001/patch.json`, 'file')]],
   ])('not where %s', (_, paths) => {
     expect(judge(paths)).toBe(false);
@@ -169,17 +168,30 @@ test.each<[string, Partial<RunResult>]>([
 
 describe('a candidate', () => {
   const guard = () => join(home, COMPONENTS, '.prepatch/guard');
-  const candidate = (from = home) => {
+  const candidate = (from = home, more: readonly string[] = []) => {
     const folder = join(guard(), 'new.1');
     mkdirSync(folder, { recursive: true });
     const program = join(home, 'program/dist/main.js');
     writeFileSync(join(folder, 'plugins'), describeHome('printf', [`${COMPONENTS}/plugins`], '', from));
     writeFileSync(
       join(folder, 'packs'),
-      describeHome('printf', [`${COMPONENTS}/.prepatch/ledger.json`, program], '', from),
+      describeHome('printf', [`${COMPONENTS}/.prepatch/ledger.json`, program, ...more], '', from),
     );
     return folder;
   };
+
+  test.each<[string, readonly string[], 'kept' | 'dropped']>([
+    ['files alone', ['patch0001/a_1.0.0.jar', 'README.txt'], 'kept'],
+    ['a manifest', ['patch0001/a_1.0.0.jar', 'patch0001/patch.json'], 'dropped'],
+    ['any JSON', ['x/patch0001/conf/A.JSON'], 'dropped'],
+    ['what nobody can tell: it is not unpacked', [], 'dropped'],
+  ])('with a zip that holds %s', (_, paths, expected) => {
+    put(`${COMPONENTS}/patches/patch0001.zip`, 'zip');
+    for (const path of paths) put(`${COMPONENTS}/.prepatch/cache/zips/0123/content/${path}`, 'content');
+    const folder = candidate(home, [`${COMPONENTS}/patches`]);
+    const stamp = StampCandidate.open(new RealFiles(), home, folder, Date.now);
+    expect(stamp?.settle(makeLayout(home, 'carbon-4.2'), NOTHING)).toBe(expected);
+  });
 
   test('becomes the stamp after a start without changes', () => {
     const folder = candidate();
