@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from './build-stamp.mjs';
+import { setUp } from './set-up.mjs';
 
 const T = 'src/transaction/';
 const POWER = ['test/transaction/power-loss.test.ts', 'test/transaction/power-loss-in-recovery.test.ts'];
@@ -424,6 +425,13 @@ const MUTATIONS = [
     LANES,
   ],
   ['digests side by side: SHA-256', 'src/system/md5-lanes.ts', '    this.#sha256?.update(', '    void (', LANES],
+  [
+    'threads: answers to failed work',
+    'src/system/worker-bulk.ts',
+    '      await this.close();\n      throw error;',
+    '      throw error;',
+    ['test/system/worker-bulk.test.ts'],
+  ],
   // Deltas, and the gate of health.
   ['delta: its checksum', 'src/home/decode-vcdiff.ts', 'adler32(out) === window.checksum', 'true', DELTA],
   [
@@ -497,6 +505,7 @@ const { values: options } = parseArgs({
   },
 });
 
+setUp();
 const folder = mkdtempSync(join(tmpdir(), 'prepatch-mutation-'));
 const LOADS_NOT = 'does not load';
 const ENDS_NOT = 'does not end';
@@ -505,7 +514,7 @@ const sound = new Map();
 try {
   for (const part of ['src', 'test', 'scripts', 'schemas', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  for (const part of ['node_modules', 'dist']) symlinkSync(join(ROOT, part), join(folder, part));
   const start = MUTATIONS.findIndex(([name]) => name.startsWith(options.from));
   const wanted = MUTATIONS.slice(start).filter(([name]) => name.includes(options.only) && !name.includes(options.skip));
   const results = wanted.map(check);

@@ -48,15 +48,19 @@ const FLUSHES_AT_ONCE = 4;
 
 export class WorkerBulk implements Bulk {
   readonly #serial: SerialBulk;
+  readonly #startThread: () => Worker;
   readonly #threads: Worker[] = [];
   readonly #count = Math.min(MOST_THREADS, Math.max(1, availableParallelism()));
 
-  constructor(files: Files) {
+  /** `startThread` starts one that answers as digest-worker does. */
+  constructor(files: Files, startThread = () => new Worker(new URL('./digest-worker.js', import.meta.url))) {
     this.#serial = new SerialBulk(files);
+    this.#startThread = startThread;
   }
 
   async digest(items: readonly DigestItem[], progress?: BulkProgress, onResult?: OnResult): Promise<BulkResult[]> {
-    if (!this.#isWorthThreads(items)) return this.#serial.digest(items, progress, onResult);
+    const threads = this.#threadsFor(items);
+    if (threads.length === 0) return this.#serial.digest(items, progress, onResult);
     const plain = items.map(
       ({ path, sizeBytes, withSha256 }): BatchItem => ({
         kind: 'digest',
@@ -67,11 +71,12 @@ export class WorkerBulk implements Bulk {
         withSha256,
       }),
     );
-    return this.#spread(plain, progress, onResult);
+    return this.#spread(threads, plain, progress, onResult);
   }
 
   async copy(items: readonly CopyItem[], progress?: BulkProgress): Promise<BulkResult[]> {
-    if (!this.#isWorthThreads(items)) return this.#serial.copy(items, progress);
+    const threads = this.#threadsFor(items);
+    if (threads.length === 0) return this.#serial.copy(items, progress);
     const plain = items.map(
       (item): BatchItem => ({
         kind: 'copy',
@@ -86,7 +91,7 @@ export class WorkerBulk implements Bulk {
     let copied: BulkResult[];
     let failed: ReadonlyMap<number, BulkResult>;
     try {
-      copied = await this.#spread(plain, progress, (index, result) => {
+      copied = await this.#spread(threads, plain, progress, (index, result) => {
         if (result.kind === 'done') flushes.add(index, plain[index]?.path ?? '');
       });
     } finally {
@@ -103,81 +108,101 @@ export class WorkerBulk implements Bulk {
     await Promise.all(this.#threads.splice(0).map((thread) => thread.terminate()));
   }
 
-  #isWorthThreads(items: readonly { readonly sizeBytes: number }[]): boolean {
+  async #spread(
+    threads: readonly Worker[],
+    items: readonly BatchItem[],
+    progress?: BulkProgress,
+    onResult?: OnResult,
+  ): Promise<BulkResult[]> {
+    try {
+      return await spread(threads, items, progress, onResult);
+    } catch (error) {
+      // An answer that is still on its way would be taken for one to what comes next.
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Threads for some work: none where they would cost more than they save, or where the system gives none. */
+  #threadsFor(items: readonly { readonly sizeBytes: number }[]): readonly Worker[] {
     let total = 0;
     for (const item of items) total += item.sizeBytes;
-    return total >= WORTH_THREADS_BYTES;
+    if (total < WORTH_THREADS_BYTES) return [];
+    const wanted = Math.min(this.#count, Math.ceil(total / BATCH_BYTES));
+    try {
+      while (this.#threads.length < wanted) this.#threads.push(this.#startThread());
+    } catch (error) {
+      // A limit on processes: what was started will do, or this thread alone.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_INIT_FAILED')) throw error;
+    }
+    return this.#threads;
   }
+}
 
-  #spread(items: readonly BatchItem[], progress?: BulkProgress, onResult?: OnResult): Promise<BulkResult[]> {
-    // The longest first: files of one length go side by side, and the threads end together.
-    const order = [...items.keys()].sort((left, right) => sizeOf(items, right) - sizeOf(items, left));
-    const batches = toBatches(order.map((index) => sizeOf(items, index)));
-    const results: BulkResult[] = new Array<BulkResult>(items.length);
-    let nextBatch = 0;
-    let doneItems = 0;
-    let doneBytes = 0;
-    let open = batches.length;
-    return new Promise((resolve, reject) => {
-      const threads = Array.from({ length: Math.min(this.#count, batches.length) }, (_, index) => this.#thread(index));
-      const give = (thread: Worker) => {
-        const batch = nextBatch++;
-        const range = batches[batch];
-        if (range === undefined) return;
-        const indexes = order.slice(range.start, range.end);
-        const request: BatchRequest = { batch, items: indexes.flatMap((index) => items[index] ?? []) };
-        thread.postMessage(request);
-      };
-      const answered = (thread: Worker, answer: BatchAnswer) => {
-        const range = batches[answer.batch];
-        if (range === undefined) return;
-        // First the next work, so that the thread goes on while its answer is looked at.
-        open -= 1;
-        if (open > 0) give(thread);
-        for (const [n, plain] of answer.results.entries()) {
-          const result = revive(plain);
-          const index = order[range.start + n] ?? -1;
-          results[index] = result;
-          onResult?.(index, result);
-        }
-        doneItems += range.end - range.start;
-        doneBytes += range.bytes;
-        progress?.(doneItems, doneBytes);
-        if (open === 0) settle(() => resolve(results));
-      };
-      const listeners = threads.map((thread) => ({
-        thread,
-        message: (answer: BatchAnswer) => {
-          try {
-            answered(thread, answer);
-          } catch (error) {
-            settle(() => reject(error instanceof Error ? error : new Error(String(error))));
-          }
-        },
-        error: (error: Error) => settle(() => reject(error)),
-        exit: () => settle(() => reject(new Error('a worker thread ended by itself'))),
-      }));
-      const settle = (end: () => void) => {
-        for (const { thread, message, error, exit } of listeners)
-          thread.off('message', message).off('error', error).off('exit', exit);
-        end();
-      };
-      for (const { thread, message, error, exit } of listeners) {
-        thread.on('message', message).on('error', error).on('exit', exit);
-        give(thread);
+function spread(
+  threads: readonly Worker[],
+  items: readonly BatchItem[],
+  progress?: BulkProgress,
+  onResult?: OnResult,
+): Promise<BulkResult[]> {
+  // The longest first: files of one length go side by side, and the threads end together.
+  const order = [...items.keys()].sort((left, right) => sizeOf(items, right) - sizeOf(items, left));
+  const batches = toBatches(order.map((index) => sizeOf(items, index)));
+  const results: BulkResult[] = new Array<BulkResult>(items.length);
+  let nextBatch = 0;
+  let doneItems = 0;
+  let doneBytes = 0;
+  let open = batches.length;
+  return new Promise((resolve, reject) => {
+    const give = (thread: Worker) => {
+      const batch = nextBatch++;
+      const range = batches[batch];
+      if (range === undefined) return;
+      const indexes = order.slice(range.start, range.end);
+      const request: BatchRequest = { batch, items: indexes.flatMap((index) => items[index] ?? []) };
+      thread.postMessage(request);
+    };
+    const answered = (thread: Worker, answer: BatchAnswer) => {
+      const range = batches[answer.batch];
+      if (range === undefined) return;
+      // First the next work, so that the thread goes on while its answer is looked at.
+      open -= 1;
+      if (open > 0) give(thread);
+      for (const [n, plain] of answer.results.entries()) {
+        const result = revive(plain);
+        const index = order[range.start + n] ?? -1;
+        results[index] = result;
+        onResult?.(index, result);
       }
-      // A second for each: it goes on with that while the answer to the first is on its way.
-      for (const thread of threads) give(thread);
-    });
-  }
-
-  #thread(index: number): Worker {
-    const known = this.#threads[index];
-    if (known !== undefined) return known;
-    const thread = new Worker(new URL('./digest-worker.js', import.meta.url));
-    this.#threads[index] = thread;
-    return thread;
-  }
+      doneItems += range.end - range.start;
+      doneBytes += range.bytes;
+      progress?.(doneItems, doneBytes);
+      if (open === 0) settle(() => resolve(results));
+    };
+    const listeners = threads.map((thread) => ({
+      thread,
+      message: (answer: BatchAnswer) => {
+        try {
+          answered(thread, answer);
+        } catch (error) {
+          settle(() => reject(error instanceof Error ? error : new Error(String(error))));
+        }
+      },
+      error: (error: Error) => settle(() => reject(error)),
+      exit: () => settle(() => reject(new Error('a worker thread ended by itself'))),
+    }));
+    const settle = (end: () => void) => {
+      for (const { thread, message, error, exit } of listeners)
+        thread.off('message', message).off('error', error).off('exit', exit);
+      end();
+    };
+    for (const { thread, message, error, exit } of listeners) {
+      thread.on('message', message).on('error', error).on('exit', exit);
+      give(thread);
+    }
+    // A second for each: it goes on with that while the answer to the first is on its way.
+    for (const thread of threads) give(thread);
+  });
 }
 
 function sizeOf(items: readonly BatchItem[], index: number): number {
