@@ -1,5 +1,5 @@
 // Bulk work over worker threads, one for each core. Small work stays on the calling thread, where it is done before a thread
-// would have started. Batches bound what is under way; each thread has one file open at a time.
+// would have started. Batches bound what is under way; each thread has eight files open at most.
 
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
