@@ -510,19 +510,27 @@ export class Patcher {
         };
       await this.#recoverLocked(options.waitMs);
     }
-    const look = await this.#lookBeside(() => this.#looker.lookAtLedger(options.deep));
+    let look = await this.#lookBeside(() => this.#looker.lookAtLedger(options.deep));
     // Without a repair, the problems say what a start would do.
-    const plan = this.#looker.plan(look.observation, options.repair ? 'repair' : this.#config.drift);
-    const problems = verificationProblems(plan);
+    const planOf = ({ observation }: Look) =>
+      this.#looker.plan(observation, options.repair ? 'repair' : this.#config.drift);
+    let plan = planOf(look);
     let repaired = false;
-    if (options.repair && plan.operations.length > 0) {
-      const errors = plan.problems.filter((problem) => problem.severity === 'error');
-      if (errors.length > 0) throw problemError(errors);
+    // Without a record nothing is proven to be wrong: what to make of the packs is for a start to say.
+    if (options.repair && look.observation.ledger !== undefined && plan.operations.length > 0) {
       await this.#withLock(options.waitMs, async (lock) => {
+        if (isInterrupted(files, this.#layout)) await this.#recoverNow();
+        // Another run may have changed the home before the lock was had.
+        look = await this.#lookAgain(() => this.#looker.lookAtLedger(options.deep));
+        plan = planOf(look);
+        const errors = plan.problems.filter((problem) => problem.severity === 'error');
+        if (errors.length > 0) throw problemError(errors);
+        if (plan.operations.length === 0) return;
         await this.#execute(plan, 'verify --repair', lock, look.inventory);
         repaired = true;
       });
     }
+    const problems = verificationProblems(plan);
     this.#looker.saveCache(look.inventory);
     const checkedFiles = [...look.observation.plugins.values()].filter((plugin) => plugin.kind === 'file').length;
     return {
@@ -554,6 +562,8 @@ export class Patcher {
         transaction: this.#newTransaction(),
         rebase: true,
       });
+      const errors = plan.problems.filter((problem) => problem.severity === 'error');
+      if (errors.length > 0) throw problemError(errors);
       await this.#execute(plan, 'rebase', lock, look.inventory);
       for (const problem of changed) this.#log.line('info', `Taken for the base: ${problem.path ?? ''}`);
       return { transaction: this.#transaction ?? null, problems: changed };

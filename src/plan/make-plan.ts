@@ -240,7 +240,8 @@ class Planner {
       left.after.kind !== 'directory' &&
       !sameContent(observed, left.after) &&
       !(layer !== undefined && sameContent(observed, layer.after));
-    if (drift && !this.#noteDrift(path, layer, observed)) return;
+    const changes = layer === undefined || left === undefined || !sameContent(left.after, layer.after);
+    if (drift && !this.#noteDrift(path, layer, observed, changes)) return;
     const keep = this.#keepOf(path, observed, base, drift);
     const before =
       keep === 'store' && observed.kind === 'file' && base.kind === 'file' && base.sha256 !== undefined
@@ -339,8 +340,11 @@ class Planner {
     return observed.kind === 'file' ? observed : ABSENT;
   }
 
-  /** True where the drift is to be repaired. */
-  #noteDrift(path: RootedPath, layer: Layer | undefined, observed: Entry): boolean {
+  /**
+   * True where the drift does not stay. It only ever does where the packs say of the path what they said before: else what is on
+   * record of it would be true of nothing, and its original lost.
+   */
+  #noteDrift(path: RootedPath, layer: Layer | undefined, observed: Entry, changes: boolean): boolean {
     const shown = this.#show(path);
     const what = observed.kind === 'absent' ? `${shown} is missing` : `${shown} was changed after it had been patched`;
     this.#drifted.push(shown);
@@ -359,6 +363,17 @@ class Planner {
     }
     if (this.#rules.drift === 'refuse') {
       this.#problems.push(errorProblem('DRIFTED', what, { path: shown }));
+      return true;
+    }
+    if (changes) {
+      const outcome =
+        layer === undefined ? 'the original is put back, since its pack is taken away' : `${layer.pack} changes it`;
+      this.#problems.push(
+        notice('DRIFT', 'warning', `${what}; ${outcome}`, {
+          path: shown,
+          hint: 'Find out who changed it; what is found there is kept in the folder aside.',
+        }),
+      );
       return true;
     }
     this.#problems.push(

@@ -205,6 +205,15 @@ describe('drift', () => {
     expect(plan.drifted).toHaveLength(1);
   });
 
+  test.each([
+    ['its pack is taken away', [], 'base'],
+    ['its pack changes it', [makePack('patch0001', { 'a.jar': 'p2' })], 'p2'],
+  ] as const)('report does not keep what was edited where %s', (_, packs, after) => {
+    const plan = planOf({ ...home, packs, plugins: { 'a.jar': 'edited', 'b.jar': 'base' } }, { drift: 'report' });
+    expect(plan.problems).toContainEqual(expect.objectContaining({ code: 'DRIFT', severity: 'warning' }));
+    expect(plan.operations[0]).toMatchObject({ kind: 'write', after: { md5: md5Of(after) }, keep: 'aside' });
+  });
+
   test('what was edited is kept aside; what is missing is put back', () => {
     expect(planOf({ ...home, plugins: { 'a.jar': 'edited', 'b.jar': 'base' } }).operations[0]).toMatchObject({
       keep: 'aside',
