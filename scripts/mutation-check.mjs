@@ -27,6 +27,7 @@ const CACHE = ['test/home/digest-cache.test.ts'];
 const LANES = ['test/system/md5-lanes.test.ts'];
 const DELTA = ['test/home/decode-vcdiff.test.ts'];
 const HEALTH = ['test/home/look-at-health.test.ts'];
+const TAKEN_OVER = ['test/transaction/taken-over.test.ts'];
 const LOCK = ['test/transaction/lock.test.ts'];
 
 /** Name, file, what is removed, what stands there instead, the tests to ask first. `find` occurs once in its file. */
@@ -285,7 +286,20 @@ const MUTATIONS = [
     '      if (free < 0) {\n        throw',
     MEDDLING,
   ],
-  ['lock still ours before the commit', `${T}transaction.ts`, '      this.#request.beforeCommit?.();', '', MEDDLING],
+  [
+    'lock still ours before the commit',
+    `${T}transaction.ts`,
+    "      this.#request.lock?.check();\n      this.#phase('commit');",
+    "      this.#phase('commit');",
+    MEDDLING,
+  ],
+  [
+    'journal still ours before an undoing',
+    `${T}transaction.ts`,
+    '  async #undo(error: unknown): Promise<never> {\n    this.#stopIfTakenOver();',
+    '  async #undo(error: unknown): Promise<never> {',
+    TAKEN_OVER,
+  ],
   [
     'foreign content set aside',
     `${T}recovery-table.ts`,

@@ -42,7 +42,7 @@ import { describePacks, type PackFacts } from './plan/pack-facts.js';
 import type { Plan } from './plan/plan.js';
 import { describeProbation, type HealthCheck, type Probation, type ProbationFacts } from './plan/probation.js';
 import { type Problem, problemOf } from './problem.js';
-import { type History, type HistoryRecord, readHistory } from './state/history.js';
+import { type History, type HistoryRecord, readHistory, recentHistory } from './state/history.js';
 import { formatLedger, readLedger } from './state/ledger-file.js';
 import { transactionId } from './system/transaction-id.js';
 import type { FileStat } from './system/files.js';
@@ -183,8 +183,7 @@ export class Patcher {
       companion: this.#looker.rules.companion,
       lockedBy: findOwner(files, this.#layout) ?? null,
     };
-    const history = readHistory(files, this.#layout);
-    const last = history.records.at(-1);
+    const last = recentHistory(files, this.#layout).at(-1);
     const lastTransaction =
       last === undefined
         ? null
@@ -262,7 +261,7 @@ export class Patcher {
     const work = countWork(plan.operations);
     if (work.changedFiles === 0) return null;
     const stagedBytes = work.stagedBytes - countAhead(files, this.#layout, plan.operations);
-    return forecastMs(readHistory(files, this.#layout).records, { ...work, stagedBytes });
+    return forecastMs(recentHistory(files, this.#layout), { ...work, stagedBytes });
   }
 
   /**
@@ -471,7 +470,7 @@ export class Patcher {
       startedMs: this.#doors.now(),
       operations: [this.#ledgerOperation(next, false)],
       summary: { apply: [], revert: [], update: [], paths: [] },
-      beforeCommit: () => lock.check(),
+      lock,
     });
   }
 
@@ -789,7 +788,7 @@ export class Patcher {
         lookMs: this.#looker.takeSpentMs(),
         knownMd5: (path, stat) => inventory.cache.lookup(path, stat)?.md5,
         onVerified: (path, stat, md5) => verified.set(path, { stat, md5 }),
-        beforeCommit: () => lock.check(),
+        lock,
         // What actions do changes the record.
         ...(acts ? { actions: this.#actionsRequest(plan) } : { ledger: plan.ledger }),
       });

@@ -2,7 +2,7 @@
 // the record itself is not trusted. The file may be lost or damaged at any time: it is then made anew.
 
 import { dirname } from 'node:path';
-import { formatChecked, parseChecked } from '../system/checked-json.js';
+import { formatChecked, parseChecked, TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import type { Digests, Files, FileStat } from '../system/files.js';
 import type { Md5, Sha256 } from './entry.js';
 import type { JarReading } from './jar.js';
@@ -29,7 +29,6 @@ interface CacheBody {
 }
 
 const FORMAT = 1;
-const CACHE_LIMIT_BYTES = 512 * 1024 * 1024;
 
 export class DigestCache {
   readonly #files: Files;
@@ -55,7 +54,7 @@ export class DigestCache {
     let text: string;
     try {
       if (files.stat(path) === undefined) return new DigestCache(files, path, undefined, false);
-      text = files.read(path, CACHE_LIMIT_BYTES).toString('utf8');
+      text = files.read(path, TEXT_LIMIT_BYTES).toString('utf8');
     } catch {
       return new DigestCache(files, path, undefined, true);
     }

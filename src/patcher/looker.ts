@@ -20,7 +20,7 @@ import type { Observation } from '../plan/observation.js';
 import type { Plan } from '../plan/plan.js';
 import { type HealthObservation, healthProblems } from '../plan/probation.js';
 import { keepApplied, packOfLedger, sameFiles } from '../plan/recorded-packs.js';
-import { readHistory } from '../state/history.js';
+import { readHistory, recentHistory } from '../state/history.js';
 import { readLedger } from '../state/ledger-file.js';
 import type { Bulk } from '../system/bulk.js';
 import type { Files } from '../system/files.js';
@@ -252,7 +252,7 @@ export class Looker {
 
   /** When a transaction was recorded, which is before any server can have started on it. */
   committedMs(transaction: string): number | undefined {
-    const { records } = readHistory(this.#doors.files, this.#layout);
+    const records = recentHistory(this.#doors.files, this.#layout);
     return records.findLast((record) => record.transaction === transaction)?.recordedMs;
   }
 }

@@ -4,6 +4,7 @@
 import { PatchError } from '../error.js';
 import type { Phase } from '../event.js';
 import type { Layout } from '../home/layout.js';
+import { TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import { digestText } from '../system/digest-text.js';
 import type { Files } from '../system/files.js';
 
@@ -48,8 +49,9 @@ export interface History {
   readonly brokenAt: number | undefined;
 }
 
-const HISTORY_LIMIT_BYTES = 1024 * 1024 * 1024;
 const TAIL_BYTES = 1024 * 1024;
+/** What a look needs of the history is in its last transactions. */
+const RECENT_BYTES = 8 * 1024 * 1024;
 const NO_LINE = '0'.repeat(64);
 
 /** Appends a record, unless it is there already from a clean-up that was interrupted. */
@@ -69,7 +71,9 @@ export function appendHistory(files: Files, layout: Layout, entry: HistoryEntry)
   const record = last === undefined ? undefined : parseLine(last.line);
   if (record?.transaction === entry.transaction) return;
   const previous = last === undefined ? NO_LINE : digestText(last.line);
-  const line = formatLine(entry, (record?.number ?? 0) + 1, previous, files);
+  // After a line that an interruption has cut off, the number goes on from the last whole one.
+  const number = (record ?? (last === undefined ? undefined : recentHistory(files, layout).at(-1)))?.number ?? 0;
+  const line = formatLine(entry, number + 1, previous, files);
   files.append(path, last !== undefined && !last.ended ? `\n${line}` : line);
 }
 
@@ -77,7 +81,7 @@ export function appendHistory(files: Files, layout: Layout, entry: HistoryEntry)
 export function readHistory(files: Files, layout: Layout): History {
   const path = layout.historyFile;
   if (files.stat(path) === undefined) return { records: [], brokenAt: undefined };
-  const lines = files.read(path, HISTORY_LIMIT_BYTES).toString('utf8').split('\n');
+  const lines = files.read(path, TEXT_LIMIT_BYTES).toString('utf8').split('\n');
   const records: HistoryRecord[] = [];
   let previous = NO_LINE;
   let brokenAt: number | undefined;
@@ -91,6 +95,20 @@ export function readHistory(files: Files, layout: Layout): History {
     previous = digestText(line);
   }
   return { records, brokenAt };
+}
+
+/** The last records, of the last 8 MiB; nothing is said of the chain. */
+export function recentHistory(files: Files, layout: Layout): readonly HistoryRecord[] {
+  const path = layout.historyFile;
+  const stat = files.stat(path);
+  if (stat === undefined) return [];
+  const length = Math.min(stat.sizeBytes, RECENT_BYTES);
+  const lines = files
+    .readRange(path, stat.sizeBytes - length, length)
+    .toString('utf8')
+    .split('\n');
+  // The first one may be cut off: it is no record then.
+  return lines.flatMap((line) => parseLine(line) ?? []);
 }
 
 function formatLine(entry: HistoryEntry, number: number, previous: string, files: Files): string {
@@ -121,7 +139,7 @@ function lastLine(files: Files, path: string, sizeBytes: number): { line: string
     const text = ended ? tail.slice(0, -1) : tail;
     const start = text.lastIndexOf('\n');
     if (start >= 0 || length === sizeBytes) return { line: text.slice(start + 1), ended };
-    if (length > HISTORY_LIMIT_BYTES)
+    if (length > TEXT_LIMIT_BYTES)
       throw new PatchError('INPUT_TOO_LARGE', `${path} has a line that is too long`, { path });
   }
 }

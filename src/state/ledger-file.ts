@@ -3,11 +3,9 @@
 import { PatchError } from '../error.js';
 import { type Layout, parseRooted } from '../home/layout.js';
 import type { Ledger } from '../plan/ledger.js';
-import { formatChecked, parseChecked } from '../system/checked-json.js';
+import { formatChecked, parseChecked, TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import { errnoOf } from '../error.js';
 import type { Files } from '../system/files.js';
-
-const LEDGER_LIMIT_BYTES = 512 * 1024 * 1024;
 
 export function formatLedger(ledger: Ledger): string {
   return formatChecked(ledger);
@@ -22,7 +20,7 @@ export function readLedgerAt(files: Files, path: string): Ledger | undefined {
   if (files.stat(path) === undefined) return undefined;
   let text: string;
   try {
-    text = files.read(path, LEDGER_LIMIT_BYTES).toString('utf8');
+    text = files.read(path, TEXT_LIMIT_BYTES).toString('utf8');
   } catch (error) {
     if (error instanceof PatchError) throw error;
     throw new PatchError('UNREADABLE', `${path} cannot be read (${errnoOf(error) ?? 'unknown error'})`, {
@@ -65,6 +63,6 @@ export function copyLedger(files: Files, layout: Layout): void {
   if (files.stat(layout.ledger) === undefined) return;
   const temporary = `${layout.ledgerCopy}.new`;
   if (files.stat(temporary) !== undefined) files.unlink(temporary);
-  files.writeNew(temporary, files.read(layout.ledger, LEDGER_LIMIT_BYTES), 0o644);
+  files.writeNew(temporary, files.read(layout.ledger, TEXT_LIMIT_BYTES), 0o644);
   files.rename(temporary, layout.ledgerCopy);
 }

@@ -2,6 +2,9 @@
 
 import { digestText } from './digest-text.js';
 
+/** How much of a text of our own is read: Node has no strings of more than 2^29 − 24 characters. */
+export const TEXT_LIMIT_BYTES = 500 * 1024 * 1024;
+
 export function formatChecked(value: unknown): string {
   const json = JSON.stringify(value);
   return `${digestText(json)}\n${json}\n`;

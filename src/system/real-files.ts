@@ -171,7 +171,8 @@ export class RealFiles implements Files {
 
   copyNew(source: string, target: string, mode: number, flush: 'flushed' | 'unflushed' = 'flushed'): void {
     copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    withDescriptor(target, constants.O_RDWR | constants.O_NOFOLLOW, (descriptor) => {
+    // For reading: it may have the mode of a source that nobody may write.
+    withDescriptor(target, READ_FLAGS, (descriptor) => {
       fchmodSync(descriptor, mode);
       if (flush === 'flushed') fsyncSync(descriptor);
     });

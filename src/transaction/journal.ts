@@ -1,6 +1,7 @@
 // The record on disk of the transaction that runs (formats 3). One JSON record a line, each with its checksum; appended and
 // flushed, never rewritten. A torn last line was never acted upon and counts as not written; any other damage is an error.
 
+import { TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import { PatchError } from '../error.js';
 import type { FileEntry } from '../home/entry.js';
 import { parseRooted } from '../home/layout.js';
@@ -99,8 +100,6 @@ export interface Journal {
   readonly failed: { readonly cause: string; readonly path: string | null } | undefined;
 }
 
-const JOURNAL_LIMIT_BYTES = 1024 * 1024 * 1024;
-
 export function formatRecord(record: JournalRecord): string {
   const json = JSON.stringify(record);
   return `${digestText(json)} ${json}\n`;
@@ -122,7 +121,7 @@ export function formatUndoing(
  */
 export function readJournal(files: Files, path: string): Journal | undefined {
   if (files.stat(path) === undefined) return undefined;
-  return parseJournal(files.read(path, JOURNAL_LIMIT_BYTES).toString('utf8'), path);
+  return parseJournal(files.read(path, TEXT_LIMIT_BYTES).toString('utf8'), path);
 }
 
 /** @throws PatchError JOURNAL_DAMAGED */

@@ -24,11 +24,13 @@ interface Contender {
 
 export class Lock {
   readonly #files: Files;
+  readonly #layout: Layout;
   readonly #path: string;
   readonly #timer: NodeJS.Timeout;
 
-  private constructor(files: Files, path: string) {
+  private constructor(files: Files, layout: Layout, path: string) {
     this.#files = files;
+    this.#layout = layout;
     this.#path = path;
     this.#timer = setInterval(() => this.#beat(), BEAT_MS);
     this.#timer.unref();
@@ -47,7 +49,7 @@ export class Lock {
       ensureFolder(files, layout.locks);
       for (let tries = 1; ; tries++) {
         const rival = contend(files, layout, name, own);
-        if (rival === undefined) return new Lock(files, join(layout.locks, `held.${name}`));
+        if (rival === undefined) return new Lock(files, layout, join(layout.locks, `held.${name}`));
         const isTie = rival.state === 'try' && tries < 200;
         if (!isTie && performance.now() >= until) throw lockedError(layout, rival);
         if (!isTie && !said) {
@@ -65,6 +67,15 @@ export class Lock {
   check(): void {
     if (this.#files.stat(this.#path) === undefined)
       throw new PatchError('LOCKED', `the lock ${this.#path} was taken away`, { path: this.#path });
+  }
+
+  /**
+   * Whether another run has taken the lock for dead, and has done with our journal what a recovery does: it has the lock now, or
+   * the journal is not ours any more. A name that somebody removed by hand is no other run.
+   */
+  isTakenOver(isJournalOurs: () => boolean): boolean {
+    if (this.#files.stat(this.#path) !== undefined) return false;
+    return findOwner(this.#files, this.#layout) !== undefined || !isJournalOurs();
   }
 
   release(): void {

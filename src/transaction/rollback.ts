@@ -45,6 +45,7 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
   }
   try {
     for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);
+    restoreModes(context, undoable);
     if (failures.length === 0 && operations.length > 0) verifyRestored(context, undoable);
   } catch (error) {
     failures.push(rollbackError(context, undefined, error));
@@ -119,7 +120,8 @@ function undoOne(
       return;
     case 'remove-directory':
       if (files.stat(target) === undefined) {
-        files.makeDirectory(target, operation.mode);
+        // What is in it has to be put back first: its own mode comes last.
+        files.makeDirectory(target, operation.mode | 0o700);
         folders.add(dirname(target));
       }
       return;
@@ -225,6 +227,16 @@ function reportLeft(context: TransactionContext, operation: Operation): void {
     message: `${shown} was put there, changed or taken away by someone else meanwhile; it is left as it is`,
     path: shown,
   });
+}
+
+/** Folders that are back have the mode that they had, whatever the umask of this run. */
+function restoreModes({ files, layout }: TransactionContext, { begin }: Undoable): void {
+  for (const operation of begin.operations) {
+    if (operation.kind !== 'remove-directory') continue;
+    const target = absolute(layout, operation.path);
+    const stat = files.stat(target);
+    if (stat?.kind === 'directory' && stat.mode !== operation.mode) files.setMode(target, operation.mode);
+  }
 }
 
 function verifyRestored(context: TransactionContext, undoable: Undoable): void {

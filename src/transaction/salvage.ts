@@ -1,6 +1,7 @@
 // What can still be done for an interrupted transaction whose journal is damaged or gone: the records that are whole are
 // used; else each backup is put back where it can be proven to belong. Nothing is deleted but our own copies.
 
+import { TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import { dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { Md5, RootedPath } from '../home/entry.js';
@@ -19,15 +20,13 @@ export interface Salvage {
   readonly kept: readonly string[];
 }
 
-const JOURNAL_LIMIT_BYTES = 1024 * 1024 * 1024;
-
 /** @throws PatchError ROLLBACK_FAILED */
 export async function salvage(context: TransactionContext, ledger: Ledger | undefined, id: string): Promise<Salvage> {
   const { files, layout } = context;
   const restored: string[] = [];
   const kept: string[] = [];
   if (files.stat(layout.journal) !== undefined) {
-    const journal = parseWholeRecords(files.read(layout.journal, JOURNAL_LIMIT_BYTES).toString('utf8'));
+    const journal = parseWholeRecords(files.read(layout.journal, TEXT_LIMIT_BYTES).toString('utf8'));
     if (journal?.begin !== undefined) {
       const paths = journal.begin.operations.map((operation) => display(layout, operation.path));
       await recoverJournal(context, journal);

@@ -29,6 +29,7 @@ import {
   type WorkFolder,
 } from './journal.js';
 
+import type { Lock } from './lock.js';
 import { rollBack } from './rollback.js';
 import { sweepRemnants } from './sweep-remnants.js';
 import { Stopwatch } from './stopwatch.js';
@@ -64,8 +65,8 @@ export interface TransactionRequest {
   readonly knownMd5?: (path: string, stat: FileStat) => Md5 | undefined;
   /** Told of each file that was put in place and found to be right. */
   readonly onVerified?: (path: string, stat: FileStat, md5: Md5) => void;
-  /** Called when everything is deployed and verified, before the commit record. @throws to have it all undone */
-  readonly beforeCommit?: () => void;
+  /** The lock that this run has on the home; absent where nobody else can know of it. */
+  readonly lock?: Pick<Lock, 'check' | 'isTakenOver'>;
   /** The record that is among the operations, where what it says is known now. */
   readonly ledger?: Ledger | undefined;
   /** Only where there are actions among the operations. */
@@ -129,12 +130,14 @@ class Transaction {
     this.#check();
     await this.#stageOrSweep();
     try {
+      this.#request.lock?.check();
       this.#append(this.#beginRecord());
       await this.#backUp();
+      this.#request.lock?.check();
       this.#markBegun();
       await this.#deploy();
       await this.#verify();
-      this.#request.beforeCommit?.();
+      this.#request.lock?.check();
       this.#phase('commit');
       this.#append({ kind: 'commit', stepsMs: this.#stopwatch.read() });
     } catch (error) {
@@ -208,13 +211,13 @@ class Transaction {
   }
 
   async #stage(): Promise<void> {
-    const { files, bulk, layout } = this.#context;
+    const { bulk, layout } = this.#context;
     const copies: Staging[] = [];
     const links: Staging[] = [];
     for (const [index, operation] of this.#operations.entries()) {
       if (operation.kind !== 'write' || operation.source.kind === 'late') continue;
       const target = this.#work(index, 'new');
-      if (operation.source.kind === 'text') files.writeNew(target, operation.source.text, operation.after.mode);
+      if (operation.source.kind === 'text') this.#writeText(target, operation.source.text, operation);
       else if (operation.source.kind === 'path') {
         const source = absolute(layout, operation.source.path);
         if (!this.#ahead.take(index, target)) copies.push({ index, operation, source, target });
@@ -288,6 +291,7 @@ class Transaction {
 
   async #sweep(failure: PatchError): Promise<void> {
     const { files, layout } = this.#context;
+    this.#stopIfTakenOver();
     try {
       if (files.stat(layout.journal) !== undefined)
         await cleanUp(this.#context, { stage: this.#stageRecord(), begin: undefined }, 'swept');
@@ -439,7 +443,7 @@ class Transaction {
     const { files } = this.#context;
     const text = this.#request.actions?.finish(this.#actions?.done ?? new Map()) ?? '';
     const path = this.#work(index, 'new');
-    files.writeNew(path, text, operation.after.mode);
+    this.#writeText(path, text, operation);
     files.flushDirectory(this.#folderOf(index));
     const after: FileEntry = { kind: 'file', ...files.digest(path, false), mode: operation.after.mode };
     this.#append({ kind: 'late', operation: index, after });
@@ -540,6 +544,8 @@ class Transaction {
 
   /** The commit stands whatever happens here: what could not be cleaned up is left to the next start, and said. */
   async #cleanUpCommitted(): Promise<void> {
+    // Who has taken over has completed it.
+    if (this.#isTakenOver()) return;
     try {
       const finished = {
         stage: this.#stageRecord(),
@@ -565,6 +571,7 @@ class Transaction {
 
   /** Undoes everything, then throws what it was undone for. */
   async #undo(error: unknown): Promise<never> {
+    this.#stopIfTakenOver();
     const isOurs = error instanceof PatchError || errnoOf(error) !== undefined;
     const cause = error instanceof Error ? error.message : String(error);
     this.#phase('rollback');
@@ -583,6 +590,29 @@ class Transaction {
     });
   }
 
+  /** A run that has slept too long has been taken for dead: its transaction has been undone, and the journal may be another's. */
+  #stopIfTakenOver(): void {
+    if (!this.#isTakenOver()) return;
+    const { transaction } = this.#request;
+    const message = `another run has taken this one for dead, and has undone transaction ${transaction}; nothing more was done`;
+    throw new PatchError('LOCKED', message, { path: this.#context.layout.home });
+  }
+
+  #isTakenOver(): boolean {
+    const { files, layout } = this.#context;
+    const stage = Buffer.from(formatRecord(this.#stageRecord()));
+    try {
+      return (
+        this.#request.lock?.isTakenOver(() => stage.equals(files.readRange(layout.journal, 0, stage.byteLength))) ===
+        true
+      );
+    } catch (error) {
+      // What cannot be read is not proven to be another's, and to undo what is ours must not wait.
+      if (errnoOf(error) === undefined) throw error;
+      return errnoOf(error) === 'ENOENT';
+    }
+  }
+
   // --- small things
 
   #stageRecord() {
@@ -592,6 +622,13 @@ class Transaction {
 
   #beginRecord(): BeginRecord {
     return { kind: 'begin', operations: this.#operations, places: this.#places, summary: this.#summary };
+  }
+
+  /** A text that takes the place of another keeps its mode, whatever the umask; a new one has what the umask leaves. */
+  #writeText(path: string, text: string, { before, after }: WriteOperation): void {
+    const { files } = this.#context;
+    files.writeNew(path, text, after.mode);
+    if (before.kind === 'file' && files.stat(path)?.mode !== after.mode) files.setMode(path, after.mode);
   }
 
   #append(record: JournalRecord): void {

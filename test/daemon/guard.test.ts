@@ -70,6 +70,7 @@ class Stage {
     this.write('.prepatch/ledger.json', '{}\n');
     this.write('.prepatch/store/0123', 'original\n');
     for (const folder of ['locks', 'work', 'cache']) mkdirSync(this.path('.prepatch', folder));
+    this.write(this.logFile, '');
   }
 
   /** A path below `repository/components`. */
@@ -125,8 +126,12 @@ class Stage {
     throw new Error('the guard does not settle');
   }
 
+  get logFile(): string {
+    return join(this.home, 'repository', 'logs', 'patches.log');
+  }
+
   get log(): string {
-    return readFileSync(join(this.home, 'repository', 'logs', 'patches.log'), 'utf8');
+    return readFileSync(this.logFile, 'utf8');
   }
 
   remove(): void {
@@ -442,8 +447,18 @@ describe.each(SHELLS)('$argv', (shell) => {
       for (const { at } of times) expect(Math.abs(Date.now() - at)).toBeLessThan(600_000);
     });
 
+    test('asks where the log is not there, or is a link: who makes it sees to its owner', async () => {
+      const log = stage.logFile;
+      renameSync(log, `${log}.away`);
+      expect((await stage.boot()).asked).toBe(true);
+      symlinkSync(`${log}.away`, log);
+      expect((await stage.boot()).asked).toBe(true);
+      rmSync(log);
+      renameSync(`${log}.away`, log);
+    });
+
     test('starts the server where the log cannot be written, and says so', async () => {
-      const log = join(stage.home, 'repository/logs/patches.log');
+      const log = stage.logFile;
       renameSync(log, `${log}.away`);
       mkdirSync(log);
       const result = await stage.boot();

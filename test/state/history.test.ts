@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { makeLayout } from '../../src/home/layout.js';
 import { plainStyle } from '../../src/report/style.js';
 import { renderHistory } from '../../src/report/history-text.js';
-import { type HistoryRecord, readHistory } from '../../src/state/history.js';
+import { appendHistory, type HistoryRecord, readHistory, recentHistory } from '../../src/state/history.js';
 import { digestText } from '../../src/system/digest-text.js';
 import type { Files } from '../../src/system/files.js';
 import { endProcess, recoverHome, startHome } from '../support/engine-run.js';
@@ -114,4 +114,26 @@ test('records of an older version are read, shown and continued', async () => {
   );
   expect(first).not.toMatch(/steps:|copied/);
   expect(second).toMatch(/\n {2}steps: look \d+ ms, check \d+ ms, .*commit \d+ ms\n {2}1 file changed, \d.* copied\n/);
+});
+
+test('numbers go on after a line that was cut off, and the last records are found without reading all', async () => {
+  const { files } = await applyFull();
+  files.makeDirectory(STATE);
+  const summary = { apply: [], revert: [], update: [], paths: [{ action: 'add', path: 'x'.repeat(3_000_000) }] };
+  const add = (transaction: string) =>
+    appendHistory(files, layout, { transaction, outcome: 'committed', reason: 'test', startedMs: 1, summary });
+  for (const transaction of ['t1', 't2', 't3', 't4']) add(transaction);
+  const text = files.read(PATH, 1e9);
+  files.unlink(PATH);
+  files.writeNew(PATH, text.subarray(0, -20));
+  add('t5');
+  const { records, brokenAt } = readHistory(files, layout);
+  expect(brokenAt).toBeUndefined();
+  expect(records.map(({ transaction, number }) => [transaction, number])).toEqual([
+    ['t1', 1],
+    ['t2', 2],
+    ['t3', 3],
+    ['t5', 4],
+  ]);
+  expect(recentHistory(files, layout).map(({ transaction }) => transaction)).toEqual(['t5']);
 });
