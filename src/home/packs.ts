@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
-import { parseAbsorbed } from './carbon-state.js';
+import { jarsNameFault, packNameFault, parseAbsorbed } from './carbon-state.js';
 import type { ListedDigest } from '../plan/pack-manifest.js';
 import { errorProblem, notice, type Problem, problemOf } from '../problem.js';
 import type { Files, FileStat } from '../system/files.js';
@@ -433,6 +433,14 @@ export async function walkPack(
       );
     }
   }
+  const fault = packNameFault(listed.name);
+  if (fault !== undefined)
+    problems.push(
+      errorProblem('PACK_REFUSED', `${JSON.stringify(where.path)} is refused: ${fault}`, {
+        ...where,
+        hint: 'Rename it: Carbon’s list of what is applied has one name a line.',
+      }),
+    );
   if (listed.kind === 'patch') checkPlugins(parts, entries, where, problems);
   return { listed, folder, absorbs, entries, described, manifestPath, root, problems };
 }
@@ -860,6 +868,13 @@ function packFile(
       }
     }
   }
+  // What lies deeper is in no list.
+  const fault = layout.jarsFile === undefined || name.includes('/') ? undefined : jarsNameFault(name);
+  if (fault !== undefined)
+    return refuse(
+      `${show()} would be ${JSON.stringify(name)} in plugins; ${fault}, and prePatchedJARs.txt could not say it`,
+      name === layer ? 'Rename the file.' : 'Ask the author of the pack for a corrected JAR.',
+    );
   return {
     fileName: layer,
     source: entry.source,

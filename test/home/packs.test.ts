@@ -38,18 +38,18 @@ const listed = (rules = RULES) => listPacks(files, layout, rules);
 const names = (listing: PackListing) => listing.patches.map(({ name }) => name);
 
 /** All patches and the service pack, listed, opened, walked and read. */
-async function read(rules = RULES): Promise<Pack[]> {
+async function read(rules = RULES, at = layout): Promise<Pack[]> {
   const known = inventory();
-  const listing = await openPacks(files, layout, known, listed(rules), rules, () => false);
+  const listing = await openPacks(files, at, known, listed(rules), rules, () => false);
   const { manifests, payloads, kept, servicepack, patches } = listing;
   const walked = [];
   for (const pack of servicepack === undefined ? patches : [servicepack, ...patches])
-    walked.push(await walkPack(files, layout, pack, { rules, manifests, payloads, parse: parsePackManifest }));
-  return readPacks(files, layout, known, walked, { rules, deep: false, kept });
+    walked.push(await walkPack(files, at, pack, { rules, manifests, payloads, parse: parsePackManifest }));
+  return readPacks(files, at, known, walked, { rules, deep: false, kept });
 }
 
-async function readOne(rules = RULES): Promise<Pack> {
-  const [pack] = await read(rules);
+async function readOne(rules = RULES, at = layout): Promise<Pack> {
+  const [pack] = await read(rules, at);
   if (pack === undefined) throw new Error('there is no pack');
   return pack;
 }
@@ -293,6 +293,27 @@ describe('what lands in plugins', () => {
     const pack = await readOne();
     expect(pack.directories.map(({ target }) => target)).toEqual(['plugins:exploded_1.0.0']);
     expect(messages(await readOne(WITH_COMPANION))).toContain('Carbon’s own patcher would stop at it at every start');
+  });
+});
+
+describe('names that Carbon’s lists could not say', () => {
+  test.each(['patch0001\nx', 'patch0001\r', 'patch\u0085'])('of a pack: %j', async (name) => {
+    putPatch(files, name, { 'a.txt': 'a' });
+    expect(messages(await readOne())).toContain('its name has a control character');
+  });
+
+  test('of a file in plugins: only in the layout that lists files, and only at the top', async () => {
+    const content = { 'a:b': 'a', 'line\nbreak': 'b', 'return\rinside': 'c', 'tab\t': 'd', 'dir/a:b\n': 'e' };
+    putPatch(files, 'patch0001', { ...content, 'a.jar': jar('org:a', '1.0.0', 'x') });
+    expect((await readOne()).problems).toEqual([]);
+    const pack = await readOne(RULES, makeLayout(HOME, 'carbon-4.4'));
+    expect(pack.problems.map(({ path }) => path?.split('patch0001/')[1])).toEqual([
+      'a.jar',
+      'a:b',
+      'line\nbreak',
+      'return\rinside',
+    ]);
+    expect(messages(pack)).toContain('would be "org:a_1.0.0.jar" in plugins; that name has a colon');
   });
 });
 
