@@ -98,7 +98,9 @@ function arrange(
   const problems = [...found.patch.problems, ...found.servicepack.problems, ...more];
   const sorted = [...packs].sort((a, b) => comparePackNames(a.name, b.name, rules.order));
   const all = sorted.filter((pack) => pack.kind === 'patch');
-  const real = all.filter((pack) => pack.name !== BACKUP_PACK);
+  // A zip by that name is no backup, and refused when it is opened, unless it holds another patch.
+  const isBackup = (pack: ListedPack) => pack.name === BACKUP_PACK && pack.zip === undefined;
+  const real = all.filter((pack) => !isBackup(pack));
   warnOfOrder(real, rules, problems);
   const candidates = sorted.filter((pack) => pack.kind === 'servicepack');
   const last = candidates.at(-1);
@@ -118,7 +120,7 @@ function arrange(
     servicepack: last,
     olderServicepacks: candidates.slice(0, -1),
     patches: real,
-    hasBackup: all.length !== real.length,
+    hasBackup: all.some(isBackup),
     hidingFiles,
     manifests,
     payloads: found.payloads,
@@ -179,7 +181,7 @@ function listFolder(files: Files, layout: Layout, kind: PackKind): FoundFolder {
   const heldFolder = join(folder, HELD_FOLDER);
   const kept = files.stat(heldFolder)?.kind === 'directory' ? files.list(heldFolder) : [];
   for (const name of kept) {
-    if (!name.startsWith(kind)) continue;
+    if (!name.startsWith(kind) || name === BACKUP_PACK) continue;
     const stat = files.stat(join(heldFolder, name));
     if (stat?.kind === 'directory' && !folders.has(name)) folders.set(name, { name, kind, held: true });
     else if (stat?.kind === 'file' && isZipName(name, kind) && !zips.has(name))

@@ -127,6 +127,19 @@ describe('which count', () => {
     ]);
   });
 
+  test('patch0000 is the backup only as a folder in its place; what is held is none, and a zip is refused', async () => {
+    makeFolder(files, `${PATCHES}/.held/patch0000`);
+    put(files, `${PATCHES}/patch0000.zip`, forgeZip({ entries: [{ name: 'a.jar', data: 'a' }] }));
+    expect(listed()).toMatchObject({ hasBackup: false, patches: [{ name: 'patch0000', held: false }] });
+    const [pack, ...others] = await read();
+    expect(others).toEqual([]);
+    expect(pack?.problems).toMatchObject([{ code: 'PACK_REFUSED', pack: 'patch0000' }]);
+    put(files, `${PATCHES}/patch0000.zip`, forgeZip({ entries: [{ name: 'patch0007/a.txt', data: 'a' }] }));
+    expect((await read()).map(({ name, problems }) => [name, problems])).toEqual([['patch0007', []]]);
+    makeFolder(files, `${PATCHES}/patch0000`);
+    expect(listed().hasBackup).toBe(true);
+  });
+
   test('a plain file behind the last service pack would hide it from Carbon', () => {
     makeFolder(files, `${SERVICEPACKS}/servicepack001`);
     put(files, `${SERVICEPACKS}/servicepack002.txt`, '');
