@@ -83,7 +83,7 @@ export async function observe(
   });
   const state = readState(files, layout);
   const backup =
-    ledger === undefined && listing.hasBackup
+    ledger === undefined && listing.backup === 'folder'
       ? await readBackup(files, layout, inventory, options.deep)
       : new Map<RootedPath, BackupFile>();
   const touched = touchedBy(packs, ledger);
@@ -116,7 +116,7 @@ export async function observe(
     absorbed: listing.patches.filter((pack) => absorbs.includes(pack.name)).map((pack) => pack.name),
     hidingFiles: listing.hidingFiles,
     problems,
-    hasBackup: listing.hasBackup,
+    hasBackup: listing.backup !== undefined,
     backupAbsorbed: absorbs.includes(BACKUP_PACK),
     backup,
     state,

@@ -39,7 +39,8 @@ export interface PackListing {
   readonly olderServicepacks: readonly ListedPack[];
   /** In order, without `patch0000`. */
   readonly patches: readonly ListedPack[];
-  readonly hasBackup: boolean;
+  /** What lies there by the name `patch0000`; a link to a folder is one for Carbon, and not followed by us. */
+  readonly backup: 'folder' | 'link' | undefined;
   /** Plain files among the service packs that sort last and hide them from Carbon. */
   readonly hidingFiles: readonly string[];
   /** Names of the files `<pack>.json` beside the patches. */
@@ -120,7 +121,7 @@ function arrange(
     servicepack: last,
     olderServicepacks: candidates.slice(0, -1),
     patches: real,
-    hasBackup: all.some(isBackup),
+    backup: all.some(isBackup) ? 'folder' : found.patch.hasLinkedBackup ? 'link' : undefined,
     hidingFiles,
     manifests,
     payloads: found.payloads,
@@ -142,6 +143,7 @@ interface FoundFolder {
   readonly packs: readonly ListedPack[];
   readonly plainFiles: readonly string[];
   readonly kept: ReadonlySet<string>;
+  readonly hasLinkedBackup: boolean;
   readonly problems: readonly Problem[];
 }
 
@@ -153,6 +155,7 @@ function listFolder(files: Files, layout: Layout, kind: PackKind): FoundFolder {
   const folders = new Map<string, ListedPack>();
   const zips = new Map<string, ListedPack>();
   const plainFiles: string[] = [];
+  let hasLinkedBackup = false;
   for (const name of names) {
     if (name.startsWith('.')) continue;
     const stat = files.stat(`${folder}/${name}`);
@@ -162,7 +165,15 @@ function listFolder(files: Files, layout: Layout, kind: PackKind): FoundFolder {
       continue;
     }
     const path = display(layout, rooted(root, name));
-    if (stat.kind === 'link' && name.startsWith(kind)) {
+    if (stat.kind === 'link' && name === BACKUP_PACK && kind === 'patch') {
+      hasLinkedBackup = isFolderBehind(files, `${folder}/${name}`);
+      problems.push(
+        notice('NEAR_MISS', 'warning', `${path} is a link; it does not count as the backup of the originals`, {
+          path,
+          hint: 'Put the folder itself in its place before the first start; afterwards it is not needed.',
+        }),
+      );
+    } else if (stat.kind === 'link' && name.startsWith(kind)) {
       problems.push(
         errorProblem('PACK_REFUSED', `${path} is a link; a pack must be a folder`, {
           pack: name,
@@ -187,7 +198,17 @@ function listFolder(files: Files, layout: Layout, kind: PackKind): FoundFolder {
     else if (stat?.kind === 'file' && isZipName(name, kind) && !zips.has(name))
       zips.set(name, unopened(name, kind, true));
   }
-  return { packs: [...folders.values(), ...zips.values()], plainFiles, kept: new Set(kept), problems };
+  return { packs: [...folders.values(), ...zips.values()], plainFiles, kept: new Set(kept), hasLinkedBackup, problems };
+}
+
+/** Whether a link leads to a folder, as Java's File.isDirectory has it. */
+function isFolderBehind(files: Files, link: string): boolean {
+  try {
+    return files.stat(files.realPath(link))?.kind === 'directory';
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return false;
+  }
 }
 
 function unopened(fileName: string, kind: PackKind, held: boolean): ListedPack {

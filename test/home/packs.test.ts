@@ -70,7 +70,7 @@ describe('which count', () => {
     put(files, `${PATCHES}/.hidden`, '');
     const listing = listed();
     expect(names(listing)).toEqual(['patch0001', 'patch0002', 'patch0003']);
-    expect(listing.hasBackup).toBe(true);
+    expect(listing.backup).toBe('folder');
     expect(listing.servicepack?.name).toBe('servicepack002');
     expect(listing.olderServicepacks.map(({ name }) => name)).toEqual(['servicepack001']);
     expect(listing.problems).toEqual([]);
@@ -130,14 +130,21 @@ describe('which count', () => {
   test('patch0000 is the backup only as a folder in its place; what is held is none, and a zip is refused', async () => {
     makeFolder(files, `${PATCHES}/.held/patch0000`);
     put(files, `${PATCHES}/patch0000.zip`, forgeZip({ entries: [{ name: 'a.jar', data: 'a' }] }));
-    expect(listed()).toMatchObject({ hasBackup: false, patches: [{ name: 'patch0000', held: false }] });
+    expect(listed()).toMatchObject({ backup: undefined, patches: [{ name: 'patch0000', held: false }] });
     const [pack, ...others] = await read();
     expect(others).toEqual([]);
     expect(pack?.problems).toMatchObject([{ code: 'PACK_REFUSED', pack: 'patch0000' }]);
     put(files, `${PATCHES}/patch0000.zip`, forgeZip({ entries: [{ name: 'patch0007/a.txt', data: 'a' }] }));
     expect((await read()).map(({ name, problems }) => [name, problems])).toEqual([['patch0007', []]]);
     makeFolder(files, `${PATCHES}/patch0000`);
-    expect(listed().hasBackup).toBe(true);
+    expect(listed().backup).toBe('folder');
+  });
+
+  test('patch0000 as a link is said, and no backup to us; to Carbon it is there where it leads to a folder', () => {
+    files.symlink(`${HOME}/elsewhere`, `${PATCHES}/patch0000`);
+    expect(listed()).toMatchObject({ backup: undefined, patches: [], problems: [{ code: 'NEAR_MISS' }] });
+    makeFolder(files, `${HOME}/elsewhere`);
+    expect(listed()).toMatchObject({ backup: 'link', patches: [], problems: [{ code: 'NEAR_MISS' }] });
   });
 
   test('a plain file behind the last service pack would hide it from Carbon', () => {
