@@ -24,7 +24,7 @@ import {
 } from './layout.js';
 import type { Pack } from './pack.js';
 import { isTouched, lookElsewhere, type Touched, touchedBy, toSeen } from './look-elsewhere.js';
-import { type ListedPack, PAYLOAD_FOLDER } from './pack-source.js';
+import { type ListedPack, type ListedZip, PAYLOAD_FOLDER } from './pack-source.js';
 import { listPacks, listReadable, openPacks, type PackListing, type PackRules, readPacks } from './packs.js';
 import { type ManifestRules, selectPacks } from './select-packs.js';
 import { walkTree } from './tree.js';
@@ -33,6 +33,8 @@ export interface Exclusion {
   readonly name: string;
   readonly kind: Pack['kind'];
   readonly reason: string;
+  /** A zip that is not to be opened; `name` is then its own, which need not be that of the pack in it. */
+  readonly zip?: RootedPath;
 }
 
 export interface LookOptions {
@@ -63,8 +65,12 @@ export async function observe(
       }),
     );
   }
-  const isExcluded = (pack: ListedPack) => excluded.some((one) => one.name === pack.name && one.kind === pack.kind);
-  const listing = await openPacks(files, layout, inventory, listPacks(files, layout, rules), rules, isExcluded);
+  const isMeant = (one: Exclusion, pack: ListedPack) =>
+    one.kind === pack.kind && (one.zip === undefined ? one.name === pack.name : one.zip === pack.zip?.path);
+  const isExcluded = (pack: ListedPack) => excluded.some((one) => isMeant(one, pack));
+  // Which pack a zip is, and so whether it is left out, is known when it has been opened.
+  const staysClosed = ({ path }: ListedZip) => excluded.some((one) => one.zip === path);
+  const listing = await openPacks(files, layout, inventory, listPacks(files, layout, rules), rules, staysClosed);
   problems.push(...listing.problems);
   const candidates = [
     ...listing.olderServicepacks,
@@ -105,7 +111,7 @@ export async function observe(
     companion: rules.companion,
     packs,
     excluded: [...excluded, ...selection.leftOut].map((one) => {
-      const there = listed.find((pack) => pack.name === one.name && pack.kind === one.kind);
+      const there = listed.find((pack) => isMeant(one, pack));
       const zip = there?.zip?.path;
       return { ...one, held: there?.held === true, ...(zip === undefined ? {} : { zip }) };
     }),

@@ -22,7 +22,15 @@ import {
   splitRooted,
 } from './layout.js';
 import type { Pack, PackContent, PackDirectory, PackFile, PackKind, Unpacking } from './pack.js';
-import { below, type ListedPack, MANIFEST, PAYLOAD_FOLDER, packFolder, packsRoot } from './pack-source.js';
+import {
+  below,
+  type ListedPack,
+  type ListedZip,
+  MANIFEST,
+  PAYLOAD_FOLDER,
+  packFolder,
+  packsRoot,
+} from './pack-source.js';
 import { type ManifestParser, namedTops, type ReadManifest, readManifest } from './read-manifest.js';
 import { walkTree } from './tree.js';
 import { forgetUnpacked } from './zip-cache.js';
@@ -67,14 +75,14 @@ export function listPacks(files: Files, layout: Layout, rules: PackRules): PackL
   return arrange(layout, found, [...found.patch.packs, ...found.servicepack.packs], [], [], rules);
 }
 
-/** Opens the zips among the packs but for those that are left out, and puts each in its place by what is in it. */
+/** Opens the zips among the packs but for those that stay closed, and puts each in its place by what is in it. */
 export async function openPacks(
   files: Files,
   layout: Layout,
   inventory: Inventory,
   listing: PackListing,
   rules: PackRules,
-  isExcluded: (pack: ListedPack) => boolean,
+  staysClosed: (zip: ListedZip) => boolean,
 ): Promise<PackListing> {
   const { found } = listing;
   const packs = [...found.patch.packs, ...found.servicepack.packs];
@@ -82,7 +90,7 @@ export async function openPacks(
   if (zips.length === 0) return listing;
   const { openZips } = await import('./open-zips.js');
   const folders = packs.filter((pack) => pack.zip === undefined);
-  const left = zips.filter(isExcluded);
+  const left = zips.filter(({ zip }) => zip !== undefined && staysClosed(zip));
   const taken = zips.filter((pack) => !left.includes(pack));
   const opened = await openZips(files, layout, inventory, taken, folders);
   return arrange(layout, found, [...folders, ...left, ...opened.packs], opened.digests, opened.problems, rules);

@@ -94,7 +94,10 @@ export class Looker {
       this.#config.settleSeconds * 1000,
       this.#doors.now(),
     );
-    const waiting = unsettled.map(({ name, kind }) => ({ name, kind, reason: 'still being copied' }));
+    const waiting = unsettled.map(({ name, kind, zip }): Exclusion => {
+      const reason = 'still being copied';
+      return zip === undefined ? { name, kind, reason } : { name, kind, reason, zip: zip.path };
+    });
     const health = this.#lookAtHealth(ledger);
     const quarantined = health?.quarantined ?? [];
     const observed = await observe(files, this.#layout, inventory, {
