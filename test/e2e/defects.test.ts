@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { runPrepatch, watchEnd } from '../support/command.js';
-import { type CaseFile, type CaseHome, type CaseLayout, TestHome } from '../support/home-builder.js';
+import { type CaseFile, type CaseHome, type CaseLayout, fileName, TestHome } from '../support/home-builder.js';
 import { need } from '../support/need.js';
 import { compareTrees, isOwnState, snapshotTree } from '../support/tree-snapshot.js';
 
@@ -170,6 +170,25 @@ describe.each(LAYOUTS)('layout %s', (layout) => {
     });
     await start(home);
     home.remove('patches/patch0001/org.example.web_1.0.0.jar');
+    const result = await start(home);
+    expect(result.log).toContain('org.example.web_1.0.0.jar has been removed');
+    expect(tagsIn(home)).toEqual(['core_1.0.0: p1', 'mail_1.0.0: base', 'web_1.0.0: base']);
+  });
+
+  test.runIf(layout === '4.4')('D6: nor does one stay that was taken out before the first start', async () => {
+    const home = makeHome(layout, {
+      plugins: [bundle('mail', 'base'), bundle('core', 'p1'), bundle('web', 'p1'), bundle('new', 'p1')],
+      patches: { patch0000: BASE, patch0001: [bundle('core', 'p1')] },
+      state: {
+        names: ['patch0000', 'patch0001'],
+        jars: Object.fromEntries(
+          ['core', 'web', 'new'].map((name) => [
+            fileName(bundle(name, 'p1')),
+            `plugins/${fileName(bundle(name, 'p1'))}`,
+          ]),
+        ),
+      },
+    });
     const result = await start(home);
     expect(result.log).toContain('org.example.web_1.0.0.jar has been removed');
     expect(tagsIn(home)).toEqual(['core_1.0.0: p1', 'mail_1.0.0: base', 'web_1.0.0: base']);
