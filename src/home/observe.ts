@@ -9,7 +9,7 @@ import { notice, type Problem } from '../problem.js';
 import { md5OfText } from '../system/digest-text.js';
 import type { Files, FileStat } from '../system/files.js';
 import { formatJars, formatNames, parseJars, parseNames } from './carbon-state.js';
-import { ABSENT, type FileEntry, type Md5, type RootedPath, type Sha256 } from './entry.js';
+import { ABSENT, type DirectoryEntry, type FileEntry, type Md5, type RootedPath, type Sha256 } from './entry.js';
 import { findCollisions } from './find-collisions.js';
 import type { Inventory, Wanted } from './inventory.js';
 import {
@@ -88,10 +88,10 @@ export async function observe(
     ...(options.progress === undefined ? {} : { progress: options.progress }),
   });
   const state = readState(files, layout);
-  const backup =
+  const { backup, backupFolders } =
     ledger === undefined && listing.backup === 'folder'
       ? await readBackup(files, layout, inventory, options.deep)
-      : new Map<RootedPath, BackupFile>();
+      : { backup: new Map<RootedPath, BackupFile>(), backupFolders: new Map<RootedPath, DirectoryEntry>() };
   const touched = touchedBy(packs, ledger);
   const plugins = await lookAtPlugins(files, layout, inventory, {
     packs,
@@ -125,6 +125,7 @@ export async function observe(
     hasBackup: listing.backup !== undefined,
     backupAbsorbed: absorbs.includes(BACKUP_PACK),
     backup,
+    backupFolders,
     state,
     ledger,
     plugins,
@@ -282,9 +283,10 @@ async function readBackup(
   layout: Layout,
   inventory: Inventory,
   deep: boolean,
-): Promise<Map<RootedPath, BackupFile>> {
+): Promise<Pick<Observation, 'backup' | 'backupFolders'>> {
   const top = join(layout.patches, BACKUP_PACK);
-  const entries = walkTree(files, top).filter((entry) => entry.stat.kind === 'file');
+  const all = walkTree(files, top);
+  const entries = all.filter((entry) => entry.stat.kind === 'file');
   const wanted = entries.map(
     (entry): Wanted => ({
       path: `${top}/${entry.path}`,
@@ -311,7 +313,11 @@ async function readBackup(
       sound: jar?.kind !== 'bad',
     });
   }
-  return backup;
+  const backupFolders = new Map<RootedPath, DirectoryEntry>();
+  for (const { path, stat } of all)
+    if (stat.kind === 'directory')
+      backupFolders.set(rooted('plugins', path), { kind: 'directory', mode: stat.mode & 0o777 });
+  return { backup, backupFolders };
 }
 
 interface PluginNeeds {

@@ -29,6 +29,10 @@ export function adopt(observation: Observation): Prior {
     base[path] = found.base;
     if (found.source !== undefined) baseSources.set(path, found.source);
   }
+  for (const { target } of packs.flatMap((pack) => pack.directories)) {
+    const folder = observation.backupFolders.get(target);
+    if (folder !== undefined) base[target] = folder;
+  }
   const seen: Record<RootedPath, SeenFile> = {};
   for (const [path, backup] of observation.backup) {
     const plugin = observation.plugins.get(path);

@@ -163,6 +163,25 @@ describe.each(LAYOUTS)('layout %s', (layout) => {
     expect(left).toEqual([]);
   });
 
+  test('D5: but not the vendor’s folders, though they be empty, which Carbon’s backup has, too', async () => {
+    const folders = [{ dir: 'exploded_1.0.0/empty' }];
+    const home = makeHome(layout, {
+      plugins: [bundle('core', 'sp'), ...folders, { dir: 'added' }],
+      patches: { patch0000: [bundle('core', 'base'), ...folders] },
+      servicepacks: { servicepack001: { lib: [bundle('core', 'sp'), ...folders, { dir: 'added' }], absorbs: '' } },
+      state: {
+        names: ['servicepack001', 'patch0000'],
+        jars: { 'org.example.core_1.0.0.jar': 'servicepacks/servicepack001/lib/org.example.core_1.0.0.jar' },
+      },
+    });
+    await start(home);
+    home.remove('servicepacks/servicepack001');
+    await start(home);
+    expect(tagsIn(home)).toEqual(['core_1.0.0: base']);
+    expect(existsSync(home.path('plugins/exploded_1.0.0/empty'))).toBe(true);
+    expect(existsSync(home.path('plugins/added'))).toBe(false);
+  });
+
   test('D6: a JAR taken out of an applied patch is noticed, and its plugin is the original again', async () => {
     const home = makeHome(layout, {
       plugins: BASE,

@@ -34,6 +34,19 @@ describe('a home that Carbon has patched', () => {
     expect([...prior.restore, ...prior.problems]).toEqual([]);
   });
 
+  test('a folder that patch0000 has, too, is no pack’s', () => {
+    const prior = adoptHome({
+      plugins: { 'vendor/': '', 'vendor/empty/': '', 'added/': '', 'a.jar': 'base' },
+      packs: [makePack('servicepack001', { 'vendor/': '', 'vendor/empty/': '', 'added/': '' })],
+      names: ['servicepack001'],
+      backup: { 'vendor/': '', 'vendor/empty/': '', 'a.jar': 'base' },
+    });
+    expect(prior.base).toEqual({
+      [plugin('vendor')]: { kind: 'directory', mode: 0o755 },
+      [plugin('vendor/empty')]: { kind: 'directory', mode: 0o755 },
+    });
+  });
+
   test('without a backup the original under an applied patch is unknown, not guessed', () => {
     const prior = adoptHome({ plugins: { 'a.jar': 'p1', 'n.jar': 'p1' }, packs, names: ['patch0001'] });
     expect(prior.base).toEqual({ [plugin('a.jar')]: { kind: 'unknown' }, [plugin('n.jar')]: { kind: 'unknown' } });
