@@ -41,6 +41,17 @@ export function formatJars(jars: ReadonlyMap<string, Md5>): string {
     .join('');
 }
 
+/** Why the list of names could not say a name, so that it would be read back as another, or as two. */
+export function packNameFault(name: string): string | undefined {
+  return /\p{Cc}/u.test(name) ? 'its name has a control character' : undefined;
+}
+
+/** The same for the name of a file in plugins and the list of JARs: lines, split at the first `:` (Carbon rule 13). */
+export function jarsNameFault(name: string): string | undefined {
+  if (name.includes(':')) return 'that name has a colon';
+  return /[\r\n]/.test(name) ? 'that name has a line break' : undefined;
+}
+
 /** The patch names of a service pack's list: one a line, CRLF tolerated, blanks inside a line kept (Carbon rule 8). */
 export function parseAbsorbed(text: string): string[] {
   return parseNames(text);

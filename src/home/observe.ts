@@ -9,7 +9,7 @@ import { notice, type Problem } from '../problem.js';
 import { md5OfText } from '../system/digest-text.js';
 import type { Files, FileStat } from '../system/files.js';
 import { formatJars, formatNames, parseJars, parseNames } from './carbon-state.js';
-import { ABSENT, type FileEntry, type Md5, type RootedPath, type Sha256 } from './entry.js';
+import { ABSENT, type DirectoryEntry, type FileEntry, type Md5, type RootedPath, type Sha256 } from './entry.js';
 import { findCollisions } from './find-collisions.js';
 import type { Inventory, Wanted } from './inventory.js';
 import {
@@ -24,7 +24,7 @@ import {
 } from './layout.js';
 import type { Pack } from './pack.js';
 import { isTouched, lookElsewhere, type Touched, touchedBy, toSeen } from './look-elsewhere.js';
-import { type ListedPack, PAYLOAD_FOLDER } from './pack-source.js';
+import { type ListedPack, type ListedZip, PAYLOAD_FOLDER } from './pack-source.js';
 import { listPacks, listReadable, openPacks, type PackListing, type PackRules, readPacks } from './packs.js';
 import { type ManifestRules, selectPacks } from './select-packs.js';
 import { walkTree } from './tree.js';
@@ -33,6 +33,8 @@ export interface Exclusion {
   readonly name: string;
   readonly kind: Pack['kind'];
   readonly reason: string;
+  /** A zip that is not to be opened; `name` is then its own, which need not be that of the pack in it. */
+  readonly zip?: RootedPath;
 }
 
 export interface LookOptions {
@@ -63,8 +65,12 @@ export async function observe(
       }),
     );
   }
-  const isExcluded = (pack: ListedPack) => excluded.some((one) => one.name === pack.name && one.kind === pack.kind);
-  const listing = await openPacks(files, layout, inventory, listPacks(files, layout, rules), rules, isExcluded);
+  const isMeant = (one: Exclusion, pack: ListedPack) =>
+    one.kind === pack.kind && (one.zip === undefined ? one.name === pack.name : one.zip === pack.zip?.path);
+  const isExcluded = (pack: ListedPack) => excluded.some((one) => isMeant(one, pack));
+  // Which pack a zip is, and so whether it is left out, is known when it has been opened.
+  const staysClosed = ({ path }: ListedZip) => excluded.some((one) => one.zip === path);
+  const listing = await openPacks(files, layout, inventory, listPacks(files, layout, rules), rules, staysClosed);
   problems.push(...listing.problems);
   const candidates = [
     ...listing.olderServicepacks,
@@ -82,10 +88,10 @@ export async function observe(
     ...(options.progress === undefined ? {} : { progress: options.progress }),
   });
   const state = readState(files, layout);
-  const backup =
-    ledger === undefined && listing.hasBackup
+  const { backup, backupFolders } =
+    ledger === undefined && listing.backup === 'folder'
       ? await readBackup(files, layout, inventory, options.deep)
-      : new Map<RootedPath, BackupFile>();
+      : { backup: new Map<RootedPath, BackupFile>(), backupFolders: new Map<RootedPath, DirectoryEntry>() };
   const touched = touchedBy(packs, ledger);
   const plugins = await lookAtPlugins(files, layout, inventory, {
     packs,
@@ -105,7 +111,7 @@ export async function observe(
     companion: rules.companion,
     packs,
     excluded: [...excluded, ...selection.leftOut].map((one) => {
-      const there = listed.find((pack) => pack.name === one.name && pack.kind === one.kind);
+      const there = listed.find((pack) => isMeant(one, pack));
       const zip = there?.zip?.path;
       return { ...one, held: there?.held === true, ...(zip === undefined ? {} : { zip }) };
     }),
@@ -116,9 +122,10 @@ export async function observe(
     absorbed: listing.patches.filter((pack) => absorbs.includes(pack.name)).map((pack) => pack.name),
     hidingFiles: listing.hidingFiles,
     problems,
-    hasBackup: listing.hasBackup,
+    hasBackup: listing.backup !== undefined,
     backupAbsorbed: absorbs.includes(BACKUP_PACK),
     backup,
+    backupFolders,
     state,
     ledger,
     plugins,
@@ -276,9 +283,10 @@ async function readBackup(
   layout: Layout,
   inventory: Inventory,
   deep: boolean,
-): Promise<Map<RootedPath, BackupFile>> {
+): Promise<Pick<Observation, 'backup' | 'backupFolders'>> {
   const top = join(layout.patches, BACKUP_PACK);
-  const entries = walkTree(files, top).filter((entry) => entry.stat.kind === 'file');
+  const all = walkTree(files, top);
+  const entries = all.filter((entry) => entry.stat.kind === 'file');
   const wanted = entries.map(
     (entry): Wanted => ({
       path: `${top}/${entry.path}`,
@@ -305,7 +313,11 @@ async function readBackup(
       sound: jar?.kind !== 'bad',
     });
   }
-  return backup;
+  const backupFolders = new Map<RootedPath, DirectoryEntry>();
+  for (const { path, stat } of all)
+    if (stat.kind === 'directory')
+      backupFolders.set(rooted('plugins', path), { kind: 'directory', mode: stat.mode & 0o777 });
+  return { backup, backupFolders };
 }
 
 interface PluginNeeds {

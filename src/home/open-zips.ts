@@ -36,14 +36,13 @@ export async function openZips(
     const { name: zipName, kind, held } = listed;
     const shown = display(layout, path);
     const isTaken = (name: string) => (pack: ListedPack) => pack.kind === kind && pack.name === name;
-    const refuse = (problem: Problem) =>
-      packs.push({ name: zipName, kind, held, zip: { path, unpacked: undefined, problems: [problem] } });
+    const refuse = (problem: Problem) => {
+      // What cannot be told to be another pack is taken for the one that its name says.
+      if (folders.some(isTaken(zipName))) problems.push(folderCounts(layout, kind, zipName, shown));
+      else packs.push({ name: zipName, kind, held, zip: { path, unpacked: undefined, problems: [problem] } });
+    };
     const refuseFor = (message: string, hint: string) =>
       refuse(errorProblem('PACK_REFUSED', message, { pack: zipName, path: shown, hint }));
-    if (folders.some(isTaken(zipName))) {
-      problems.push(folderCounts(layout, kind, zipName, shown));
-      continue;
-    }
     const opened = await open(files, layout, inventory, absolute(layout, path));
     if (opened.kind === 'failed') {
       refuse(readingProblem(opened.error, shown, zipName));

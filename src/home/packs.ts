@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
-import { parseAbsorbed } from './carbon-state.js';
+import { jarsNameFault, packNameFault, parseAbsorbed } from './carbon-state.js';
 import type { ListedDigest } from '../plan/pack-manifest.js';
 import { errorProblem, notice, type Problem, problemOf } from '../problem.js';
 import type { Files, FileStat } from '../system/files.js';
@@ -22,7 +22,15 @@ import {
   splitRooted,
 } from './layout.js';
 import type { Pack, PackContent, PackDirectory, PackFile, PackKind, Unpacking } from './pack.js';
-import { below, type ListedPack, MANIFEST, PAYLOAD_FOLDER, packFolder, packsRoot } from './pack-source.js';
+import {
+  below,
+  type ListedPack,
+  type ListedZip,
+  MANIFEST,
+  PAYLOAD_FOLDER,
+  packFolder,
+  packsRoot,
+} from './pack-source.js';
 import { type ManifestParser, namedTops, type ReadManifest, readManifest } from './read-manifest.js';
 import { walkTree } from './tree.js';
 import { forgetUnpacked } from './zip-cache.js';
@@ -39,7 +47,8 @@ export interface PackListing {
   readonly olderServicepacks: readonly ListedPack[];
   /** In order, without `patch0000`. */
   readonly patches: readonly ListedPack[];
-  readonly hasBackup: boolean;
+  /** What lies there by the name `patch0000`; a link to a folder is one for Carbon, and not followed by us. */
+  readonly backup: 'folder' | 'link' | undefined;
   /** Plain files among the service packs that sort last and hide them from Carbon. */
   readonly hidingFiles: readonly string[];
   /** Names of the files `<pack>.json` beside the patches. */
@@ -66,14 +75,14 @@ export function listPacks(files: Files, layout: Layout, rules: PackRules): PackL
   return arrange(layout, found, [...found.patch.packs, ...found.servicepack.packs], [], [], rules);
 }
 
-/** Opens the zips among the packs but for those that are left out, and puts each in its place by what is in it. */
+/** Opens the zips among the packs but for those that stay closed, and puts each in its place by what is in it. */
 export async function openPacks(
   files: Files,
   layout: Layout,
   inventory: Inventory,
   listing: PackListing,
   rules: PackRules,
-  isExcluded: (pack: ListedPack) => boolean,
+  staysClosed: (zip: ListedZip) => boolean,
 ): Promise<PackListing> {
   const { found } = listing;
   const packs = [...found.patch.packs, ...found.servicepack.packs];
@@ -81,7 +90,7 @@ export async function openPacks(
   if (zips.length === 0) return listing;
   const { openZips } = await import('./open-zips.js');
   const folders = packs.filter((pack) => pack.zip === undefined);
-  const left = zips.filter(isExcluded);
+  const left = zips.filter(({ zip }) => zip !== undefined && staysClosed(zip));
   const taken = zips.filter((pack) => !left.includes(pack));
   const opened = await openZips(files, layout, inventory, taken, folders);
   return arrange(layout, found, [...folders, ...left, ...opened.packs], opened.digests, opened.problems, rules);
@@ -98,7 +107,9 @@ function arrange(
   const problems = [...found.patch.problems, ...found.servicepack.problems, ...more];
   const sorted = [...packs].sort((a, b) => comparePackNames(a.name, b.name, rules.order));
   const all = sorted.filter((pack) => pack.kind === 'patch');
-  const real = all.filter((pack) => pack.name !== BACKUP_PACK);
+  // A zip by that name is no backup, and refused when it is opened, unless it holds another patch.
+  const isBackup = (pack: ListedPack) => pack.name === BACKUP_PACK && pack.zip === undefined;
+  const real = all.filter((pack) => !isBackup(pack));
   warnOfOrder(real, rules, problems);
   const candidates = sorted.filter((pack) => pack.kind === 'servicepack');
   const last = candidates.at(-1);
@@ -118,7 +129,7 @@ function arrange(
     servicepack: last,
     olderServicepacks: candidates.slice(0, -1),
     patches: real,
-    hasBackup: all.length !== real.length,
+    backup: all.some(isBackup) ? 'folder' : found.patch.hasLinkedBackup ? 'link' : undefined,
     hidingFiles,
     manifests,
     payloads: found.payloads,
@@ -140,6 +151,7 @@ interface FoundFolder {
   readonly packs: readonly ListedPack[];
   readonly plainFiles: readonly string[];
   readonly kept: ReadonlySet<string>;
+  readonly hasLinkedBackup: boolean;
   readonly problems: readonly Problem[];
 }
 
@@ -151,6 +163,7 @@ function listFolder(files: Files, layout: Layout, kind: PackKind): FoundFolder {
   const folders = new Map<string, ListedPack>();
   const zips = new Map<string, ListedPack>();
   const plainFiles: string[] = [];
+  let hasLinkedBackup = false;
   for (const name of names) {
     if (name.startsWith('.')) continue;
     const stat = files.stat(`${folder}/${name}`);
@@ -160,7 +173,15 @@ function listFolder(files: Files, layout: Layout, kind: PackKind): FoundFolder {
       continue;
     }
     const path = display(layout, rooted(root, name));
-    if (stat.kind === 'link' && name.startsWith(kind)) {
+    if (stat.kind === 'link' && name === BACKUP_PACK && kind === 'patch') {
+      hasLinkedBackup = isFolderBehind(files, `${folder}/${name}`);
+      problems.push(
+        notice('NEAR_MISS', 'warning', `${path} is a link; it does not count as the backup of the originals`, {
+          path,
+          hint: 'Put the folder itself in its place before the first start; afterwards it is not needed.',
+        }),
+      );
+    } else if (stat.kind === 'link' && name.startsWith(kind)) {
       problems.push(
         errorProblem('PACK_REFUSED', `${path} is a link; a pack must be a folder`, {
           pack: name,
@@ -179,13 +200,23 @@ function listFolder(files: Files, layout: Layout, kind: PackKind): FoundFolder {
   const heldFolder = join(folder, HELD_FOLDER);
   const kept = files.stat(heldFolder)?.kind === 'directory' ? files.list(heldFolder) : [];
   for (const name of kept) {
-    if (!name.startsWith(kind)) continue;
+    if (!name.startsWith(kind) || name === BACKUP_PACK) continue;
     const stat = files.stat(join(heldFolder, name));
     if (stat?.kind === 'directory' && !folders.has(name)) folders.set(name, { name, kind, held: true });
     else if (stat?.kind === 'file' && isZipName(name, kind) && !zips.has(name))
       zips.set(name, unopened(name, kind, true));
   }
-  return { packs: [...folders.values(), ...zips.values()], plainFiles, kept: new Set(kept), problems };
+  return { packs: [...folders.values(), ...zips.values()], plainFiles, kept: new Set(kept), hasLinkedBackup, problems };
+}
+
+/** Whether a link leads to a folder, as Java's File.isDirectory has it. */
+function isFolderBehind(files: Files, link: string): boolean {
+  try {
+    return files.stat(files.realPath(link))?.kind === 'directory';
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return false;
+  }
 }
 
 function unopened(fileName: string, kind: PackKind, held: boolean): ListedPack {
@@ -433,6 +464,14 @@ export async function walkPack(
       );
     }
   }
+  const fault = packNameFault(listed.name);
+  if (fault !== undefined)
+    problems.push(
+      errorProblem('PACK_REFUSED', `${JSON.stringify(where.path)} is refused: ${fault}`, {
+        ...where,
+        hint: 'Rename it: Carbon’s list of what is applied has one name a line.',
+      }),
+    );
   if (listed.kind === 'patch') checkPlugins(parts, entries, where, problems);
   return { listed, folder, absorbs, entries, described, manifestPath, root, problems };
 }
@@ -860,6 +899,13 @@ function packFile(
       }
     }
   }
+  // What lies deeper is in no list.
+  const fault = layout.jarsFile === undefined || name.includes('/') ? undefined : jarsNameFault(name);
+  if (fault !== undefined)
+    return refuse(
+      `${show()} would be ${JSON.stringify(name)} in plugins; ${fault}, and prePatchedJARs.txt could not say it`,
+      name === layer ? 'Rename the file.' : 'Ask the author of the pack for a corrected JAR.',
+    );
   return {
     fileName: layer,
     source: entry.source,

@@ -8,8 +8,9 @@ import { DigestCache } from '../home/digest-cache.js';
 import { Inventory } from '../home/inventory.js';
 import type { Layout } from '../home/layout.js';
 import { type HealthGate, lookAtHealth } from '../home/look-at-health.js';
-import { type Exclusion, observe } from '../home/observe.js';
+import { type Exclusion, observe, readNames } from '../home/observe.js';
 import type { Pack } from '../home/pack.js';
+import type { ListedPack } from '../home/pack-source.js';
 import { comparePackNames, type PackRules } from '../home/packs.js';
 import type { ManifestRules } from '../home/select-packs.js';
 import { findUnsettled, unsettledProblem } from '../home/settle.js';
@@ -87,14 +88,11 @@ export class Looker {
     const { files, bulk } = this.#doors;
     const ledger = record === 'with' ? this.#readLedger() : undefined;
     const inventory = new Inventory(files, bulk, DigestCache.load(files, this.#layout.cache), this.mayRead);
-    const unsettled = findUnsettled(
-      files,
-      this.#layout,
-      this.rules,
-      this.#config.settleSeconds * 1000,
-      this.#doors.now(),
-    );
-    const waiting = unsettled.map(({ name, kind }) => ({ name, kind, reason: 'still being copied' }));
+    const unsettled = this.#findUnsettled(ledger);
+    const waiting = unsettled.map(({ name, kind, zip }): Exclusion => {
+      const reason = 'still being copied';
+      return zip === undefined ? { name, kind, reason } : { name, kind, reason, zip: zip.path };
+    });
     const health = this.#lookAtHealth(ledger);
     const quarantined = health?.quarantined ?? [];
     const observed = await observe(files, this.#layout, inventory, {
@@ -113,6 +111,19 @@ export class Looker {
     const kept = keepApplied(observation, left, (a, b) => comparePackNames(a, b, this.rules.order));
     const settled = await this.#makeDeltas(kept, inventory);
     return { observation: { ...settled, problems: [...settled.problems, ...problems] }, inventory };
+  }
+
+  /**
+   * Without a record of ours nothing can stand for a pack that Carbon has applied: left out, it would be reverted. A copy of
+   * a whole home makes every pack in it new.
+   */
+  #findUnsettled(ledger: Ledger | undefined): ListedPack[] {
+    const { files, now } = this.#doors;
+    const settleMs = this.#config.settleSeconds * 1000;
+    const unsettled = findUnsettled(files, this.#layout, this.rules, settleMs, now());
+    if (ledger !== undefined || unsettled.length === 0) return unsettled;
+    const applied = readNames(files, this.#layout);
+    return unsettled.filter(({ name }) => !applied.includes(name));
   }
 
   /** What the record has about health, and what the files say of it. */

@@ -4,6 +4,7 @@
 import type { Md5, RootedPath } from '../home/entry.js';
 import { display, rooted } from '../home/layout.js';
 import { errorProblem, notice, type Problem } from '../problem.js';
+import { hasError } from './judge-plan.js';
 import type { BaseEntry, LedgerFile, LedgerPack, SeenFile } from './ledger.js';
 import { type Prior, toLedgerPack } from './make-plan.js';
 import type { BackupFile, Observation } from './observation.js';
@@ -27,6 +28,10 @@ export function adopt(observation: Observation): Prior {
     if (found === undefined) continue;
     base[path] = found.base;
     if (found.source !== undefined) baseSources.set(path, found.source);
+  }
+  for (const { target } of packs.flatMap((pack) => pack.directories)) {
+    const folder = observation.backupFolders.get(target);
+    if (folder !== undefined) base[target] = folder;
   }
   const seen: Record<RootedPath, SeenFile> = {};
   for (const [path, backup] of observation.backup) {
@@ -90,9 +95,10 @@ function claimedPacks(observation: Observation, claims: readonly string[]): Ledg
   const orphans = [...unclaimed]
     .map(([name, md5]) => orphanFile(observation, name, md5))
     .filter((file) => file !== undefined);
+  const taken = gone.length === 0 && !hasBroken(observation, claims) ? takenOut(observation, orphans) : [];
   return claims.map((name): LedgerPack => {
     const known = corrected.find((pack) => pack.name === name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return name === claims.at(-1) ? { ...known, files: [...known.files, ...taken] } : known;
     return {
       name,
       kind: name.startsWith('servicepack') ? 'servicepack' : 'patch',
@@ -100,6 +106,23 @@ function claimedPacks(observation: Observation, claims: readonly string[]): Ledg
       files: name === gone[0] ? orphans : [],
       directories: [],
     };
+  });
+}
+
+/** What cannot be read now may be what a JAR is of. */
+function hasBroken(observation: Observation, claims: readonly string[]): boolean {
+  return observation.packs.some((pack) => claims.includes(pack.name) && hasError(pack));
+}
+
+/**
+ * JARs that Carbon recorded, that no pack holds though none is gone, and that are still in plugins: they were taken out of an
+ * applied pack (D6). Of which is not recorded, and makes no difference.
+ */
+function takenOut(observation: Observation, orphans: readonly LedgerFile[]): LedgerFile[] {
+  return orphans.filter(({ target, md5 }) => {
+    const plugin = observation.plugins.get(target);
+    const backup = observation.backup.get(target);
+    return plugin?.kind === 'file' && plugin.md5 === md5 && backup?.entry.md5 !== md5;
   });
 }
 

@@ -1,7 +1,7 @@
 // What a look at a home has found, as data: the only input of planning. Types only.
 
 import type { CarbonState } from '../home/carbon-state.js';
-import type { Entry, FileEntry, Md5, RootedPath, Sha256 } from '../home/entry.js';
+import type { DirectoryEntry, Entry, FileEntry, Md5, RootedPath, Sha256 } from '../home/entry.js';
 import type { Layout } from '../home/layout.js';
 import type { Pack, PackKind } from '../home/pack.js';
 import type { Problem } from '../problem.js';
@@ -67,6 +67,8 @@ export interface Observation {
   readonly backupAbsorbed: boolean;
   /** Read at first contact only. */
   readonly backup: ReadonlyMap<RootedPath, BackupFile>;
+  /** The folders of `patch0000`, by their place in plugins; read with it. */
+  readonly backupFolders: ReadonlyMap<RootedPath, DirectoryEntry>;
   /** `namesFile`, `jarsFile`: the file is there and written as we write it; one with a blank line breaks Carbon's every start. */
   readonly state: CarbonState & { readonly namesFile: boolean; readonly jarsFile: boolean };
   readonly ledger: Ledger | undefined;

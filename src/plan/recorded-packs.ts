@@ -1,7 +1,7 @@
 // Packs as the record has them: what the home is to be where their folders cannot say it. Pure.
 
 import type { Md5, RootedPath } from '../home/entry.js';
-import type { Pack } from '../home/pack.js';
+import type { Pack, PackKind } from '../home/pack.js';
 import type { ListedPack } from '../home/pack-source.js';
 import type { LedgerPack } from './ledger.js';
 import type { Observation } from './observation.js';
@@ -56,8 +56,11 @@ export function keepApplied(
   left: readonly ListedPack[],
   compareNames: (a: string, b: string) => number,
 ): Observation {
-  const recorded = (observation.ledger?.packs ?? []).filter((pack) =>
-    left.some((one) => one.name === pack.name && one.kind === pack.kind),
+  const among = (packs: readonly { readonly name: string; readonly kind: PackKind }[], pack: LedgerPack) =>
+    packs.some((one) => one.name === pack.name && one.kind === pack.kind);
+  // What is left may be a zip that only has the name of a pack that is there.
+  const recorded = (observation.ledger?.packs ?? []).filter(
+    (pack) => among(left, pack) && !among(observation.packs, pack),
   );
   if (recorded.length === 0) return observation;
   const kept = recorded.map((pack) => packOfLedger(pack, []));

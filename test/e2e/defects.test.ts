@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { runPrepatch, watchEnd } from '../support/command.js';
-import { type CaseFile, type CaseHome, type CaseLayout, TestHome } from '../support/home-builder.js';
+import { type CaseFile, type CaseHome, type CaseLayout, fileName, TestHome } from '../support/home-builder.js';
 import { need } from '../support/need.js';
 import { compareTrees, isOwnState, snapshotTree } from '../support/tree-snapshot.js';
 
@@ -163,6 +163,25 @@ describe.each(LAYOUTS)('layout %s', (layout) => {
     expect(left).toEqual([]);
   });
 
+  test('D5: but not the vendor’s folders, though they be empty, which Carbon’s backup has, too', async () => {
+    const folders = [{ dir: 'exploded_1.0.0/empty' }];
+    const home = makeHome(layout, {
+      plugins: [bundle('core', 'sp'), ...folders, { dir: 'added' }],
+      patches: { patch0000: [bundle('core', 'base'), ...folders] },
+      servicepacks: { servicepack001: { lib: [bundle('core', 'sp'), ...folders, { dir: 'added' }], absorbs: '' } },
+      state: {
+        names: ['servicepack001', 'patch0000'],
+        jars: { 'org.example.core_1.0.0.jar': 'servicepacks/servicepack001/lib/org.example.core_1.0.0.jar' },
+      },
+    });
+    await start(home);
+    home.remove('servicepacks/servicepack001');
+    await start(home);
+    expect(tagsIn(home)).toEqual(['core_1.0.0: base']);
+    expect(existsSync(home.path('plugins/exploded_1.0.0/empty'))).toBe(true);
+    expect(existsSync(home.path('plugins/added'))).toBe(false);
+  });
+
   test('D6: a JAR taken out of an applied patch is noticed, and its plugin is the original again', async () => {
     const home = makeHome(layout, {
       plugins: BASE,
@@ -170,6 +189,25 @@ describe.each(LAYOUTS)('layout %s', (layout) => {
     });
     await start(home);
     home.remove('patches/patch0001/org.example.web_1.0.0.jar');
+    const result = await start(home);
+    expect(result.log).toContain('org.example.web_1.0.0.jar has been removed');
+    expect(tagsIn(home)).toEqual(['core_1.0.0: p1', 'mail_1.0.0: base', 'web_1.0.0: base']);
+  });
+
+  test.runIf(layout === '4.4')('D6: nor does one stay that was taken out before the first start', async () => {
+    const home = makeHome(layout, {
+      plugins: [bundle('mail', 'base'), bundle('core', 'p1'), bundle('web', 'p1'), bundle('new', 'p1')],
+      patches: { patch0000: BASE, patch0001: [bundle('core', 'p1')] },
+      state: {
+        names: ['patch0000', 'patch0001'],
+        jars: Object.fromEntries(
+          ['core', 'web', 'new'].map((name) => [
+            fileName(bundle(name, 'p1')),
+            `plugins/${fileName(bundle(name, 'p1'))}`,
+          ]),
+        ),
+      },
+    });
     const result = await start(home);
     expect(result.log).toContain('org.example.web_1.0.0.jar has been removed');
     expect(tagsIn(home)).toEqual(['core_1.0.0: p1', 'mail_1.0.0: base', 'web_1.0.0: base']);

@@ -311,6 +311,25 @@ test('settleSeconds leaves a fresh drop for the next start, and takes the others
   expect(second).toMatchObject({ outcome: 'changed', apply: ['patch0002'], update: ['patch0001'] });
 });
 
+test('settleSeconds reverts nothing that Carbon has applied, in a home that was copied just now', LONG, async () => {
+  const copied = new TestHome('4.4', {
+    plugins: [{ ...A, tag: 'a1' }],
+    patches: { patch0000: [{ ...A, tag: 'a0' }], patch0001: [{ ...A, tag: 'a1' }], patch0002: [{ ...B, tag: 'b2' }] },
+    state: { names: ['patch0000', 'patch0001'], jars: { [fileName(A)]: `patches/patch0001/${fileName(A)}` } },
+  });
+  try {
+    const args = ['apply', '--json', '--home', copied.root, '--set', 'settleSeconds=3600'];
+    const { stdout } = await runPrepatch(args);
+    const { problems, ...ran } = JSON.parse(stdout) as { problems: { code: string; pack: string }[] };
+    expect(ran).toMatchObject({ apply: [], revert: [], update: [] });
+    expect(problems.map(({ code, pack }) => [code, pack])).toEqual([['DEFERRED', 'patch0002']]);
+    expect(copied.names()).toEqual(['patch0000', 'patch0001']);
+    expect(copied.tagsOf(copied.md5(`plugins/${fileName(A)}`))).toEqual(new Set(['a1']));
+  } finally {
+    copied.dispose();
+  }
+});
+
 async function until(isTrue: () => boolean): Promise<void> {
   const endMs = performance.now() + 60_000;
   while (!isTrue()) {

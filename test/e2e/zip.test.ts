@@ -174,6 +174,32 @@ describe('what does not', () => {
     expect(messages(ran.problems)).toMatch(/patch-again\.zip does not count/);
   });
 
+  test('a zip by the name of a folder is the pack in it; leaving out the folder leaves the zip', async () => {
+    const home = makeHome();
+    await home.zip('patches/patch-x.zip', { 'patch0099/x.jar': jar('a') });
+    expect((await home.apply()).apply).toEqual(['patch0099']);
+    home.patch('patch-x', undefined, { 'a.jar': 'torn' });
+    const ran = await home.apply('--policy', 'degraded');
+    expect([ran.apply, ran.revert, home.home.names()]).toEqual([[], [], ['patch0099']]);
+    expect(messages(ran.problems)).toMatch(/patch-x\/a\.jar is no sound JAR/);
+    expect(messages(ran.problems)).not.toContain('does not count');
+  });
+
+  test('a zip that cannot be opened, beside the folder of its name', async () => {
+    const home = makeHome();
+    home.patch('patch0001', undefined, { 'a.txt': 'folder' });
+    home.write('repository/components/patches/patch0001.zip', 'no zip');
+    const ran = await home.apply();
+    expect([ran.exitCode, ran.apply, codesOf(ran.problems)]).toEqual([0, ['patch0001'], ['NEAR_MISS']]);
+  });
+
+  test('a zip that is still being copied stays closed', async () => {
+    const home = makeHome();
+    home.write('repository/components/patches/patch-x.zip', 'no zip yet');
+    const ran = await home.apply('--set', 'settleSeconds=3600');
+    expect([ran.exitCode, codesOf(ran.problems)]).toEqual([0, ['DEFERRED patch-x']]);
+  });
+
   test('two zips that are one patch', async () => {
     const home = makeHome();
     await home.zip('patches/patch0001.zip', { 'x.jar': jar('a') });

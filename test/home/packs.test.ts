@@ -38,18 +38,18 @@ const listed = (rules = RULES) => listPacks(files, layout, rules);
 const names = (listing: PackListing) => listing.patches.map(({ name }) => name);
 
 /** All patches and the service pack, listed, opened, walked and read. */
-async function read(rules = RULES): Promise<Pack[]> {
+async function read(rules = RULES, at = layout): Promise<Pack[]> {
   const known = inventory();
-  const listing = await openPacks(files, layout, known, listed(rules), rules, () => false);
+  const listing = await openPacks(files, at, known, listed(rules), rules, () => false);
   const { manifests, payloads, kept, servicepack, patches } = listing;
   const walked = [];
   for (const pack of servicepack === undefined ? patches : [servicepack, ...patches])
-    walked.push(await walkPack(files, layout, pack, { rules, manifests, payloads, parse: parsePackManifest }));
-  return readPacks(files, layout, known, walked, { rules, deep: false, kept });
+    walked.push(await walkPack(files, at, pack, { rules, manifests, payloads, parse: parsePackManifest }));
+  return readPacks(files, at, known, walked, { rules, deep: false, kept });
 }
 
-async function readOne(rules = RULES): Promise<Pack> {
-  const [pack] = await read(rules);
+async function readOne(rules = RULES, at = layout): Promise<Pack> {
+  const [pack] = await read(rules, at);
   if (pack === undefined) throw new Error('there is no pack');
   return pack;
 }
@@ -70,7 +70,7 @@ describe('which count', () => {
     put(files, `${PATCHES}/.hidden`, '');
     const listing = listed();
     expect(names(listing)).toEqual(['patch0001', 'patch0002', 'patch0003']);
-    expect(listing.hasBackup).toBe(true);
+    expect(listing.backup).toBe('folder');
     expect(listing.servicepack?.name).toBe('servicepack002');
     expect(listing.olderServicepacks.map(({ name }) => name)).toEqual(['servicepack001']);
     expect(listing.problems).toEqual([]);
@@ -125,6 +125,26 @@ describe('which count', () => {
       ['patch0001', true],
       ['patch0002', false],
     ]);
+  });
+
+  test('patch0000 is the backup only as a folder in its place; what is held is none, and a zip is refused', async () => {
+    makeFolder(files, `${PATCHES}/.held/patch0000`);
+    put(files, `${PATCHES}/patch0000.zip`, forgeZip({ entries: [{ name: 'a.jar', data: 'a' }] }));
+    expect(listed()).toMatchObject({ backup: undefined, patches: [{ name: 'patch0000', held: false }] });
+    const [pack, ...others] = await read();
+    expect(others).toEqual([]);
+    expect(pack?.problems).toMatchObject([{ code: 'PACK_REFUSED', pack: 'patch0000' }]);
+    put(files, `${PATCHES}/patch0000.zip`, forgeZip({ entries: [{ name: 'patch0007/a.txt', data: 'a' }] }));
+    expect((await read()).map(({ name, problems }) => [name, problems])).toEqual([['patch0007', []]]);
+    makeFolder(files, `${PATCHES}/patch0000`);
+    expect(listed().backup).toBe('folder');
+  });
+
+  test('patch0000 as a link is said, and no backup to us; to Carbon it is there where it leads to a folder', () => {
+    files.symlink(`${HOME}/elsewhere`, `${PATCHES}/patch0000`);
+    expect(listed()).toMatchObject({ backup: undefined, patches: [], problems: [{ code: 'NEAR_MISS' }] });
+    makeFolder(files, `${HOME}/elsewhere`);
+    expect(listed()).toMatchObject({ backup: 'link', patches: [], problems: [{ code: 'NEAR_MISS' }] });
   });
 
   test('a plain file behind the last service pack would hide it from Carbon', () => {
@@ -293,6 +313,27 @@ describe('what lands in plugins', () => {
     const pack = await readOne();
     expect(pack.directories.map(({ target }) => target)).toEqual(['plugins:exploded_1.0.0']);
     expect(messages(await readOne(WITH_COMPANION))).toContain('Carbon’s own patcher would stop at it at every start');
+  });
+});
+
+describe('names that Carbon’s lists could not say', () => {
+  test.each(['patch0001\nx', 'patch0001\r', 'patch\u0085'])('of a pack: %j', async (name) => {
+    putPatch(files, name, { 'a.txt': 'a' });
+    expect(messages(await readOne())).toContain('its name has a control character');
+  });
+
+  test('of a file in plugins: only in the layout that lists files, and only at the top', async () => {
+    const content = { 'a:b': 'a', 'line\nbreak': 'b', 'return\rinside': 'c', 'tab\t': 'd', 'dir/a:b\n': 'e' };
+    putPatch(files, 'patch0001', { ...content, 'a.jar': jar('org:a', '1.0.0', 'x') });
+    expect((await readOne()).problems).toEqual([]);
+    const pack = await readOne(RULES, makeLayout(HOME, 'carbon-4.4'));
+    expect(pack.problems.map(({ path }) => path?.split('patch0001/')[1])).toEqual([
+      'a.jar',
+      'a:b',
+      'line\nbreak',
+      'return\rinside',
+    ]);
+    expect(messages(pack)).toContain('would be "org:a_1.0.0.jar" in plugins; that name has a colon');
   });
 });
 

@@ -1,6 +1,7 @@
 // First contact: what a home that we see for the first time tells of itself, and what of it is believed (Carbon rules 11 to 13).
 import { describe, expect, test } from 'vitest';
 import { adopt } from '../../src/plan/adopt.js';
+import { errorProblem } from '../../src/problem.js';
 import { type Described, makeObservation, makePack, md5Of, plugin } from './observation-builder.js';
 
 function adoptHome(described: Described) {
@@ -31,6 +32,19 @@ describe('a home that Carbon has patched', () => {
     });
     expect([...prior.baseSources]).toEqual([[plugin('a.jar'), 'patches:patch0000/a.jar']]);
     expect([...prior.restore, ...prior.problems]).toEqual([]);
+  });
+
+  test('a folder that patch0000 has, too, is no pack’s', () => {
+    const prior = adoptHome({
+      plugins: { 'vendor/': '', 'vendor/empty/': '', 'added/': '', 'a.jar': 'base' },
+      packs: [makePack('servicepack001', { 'vendor/': '', 'vendor/empty/': '', 'added/': '' })],
+      names: ['servicepack001'],
+      backup: { 'vendor/': '', 'vendor/empty/': '', 'a.jar': 'base' },
+    });
+    expect(prior.base).toEqual({
+      [plugin('vendor')]: { kind: 'directory', mode: 0o755 },
+      [plugin('vendor/empty')]: { kind: 'directory', mode: 0o755 },
+    });
   });
 
   test('without a backup the original under an applied patch is unknown, not guessed', () => {
@@ -82,6 +96,23 @@ describe('a home that Carbon has patched', () => {
       [plugin('a.jar')]: { md5: md5Of('base') },
       [plugin('n.jar')]: { kind: 'absent' },
     });
+  });
+
+  test('a JAR taken out of a patch that is there is on record with it, if it is still in plugins (D6)', () => {
+    const home: Described = {
+      layout: 'carbon-4.4',
+      plugins: { 'a.jar': 'p1', 'n.jar': 'p1', 'out.jar': 'p1', 'back.jar': 'base', 'same.jar': 'base' },
+      packs,
+      names: ['patch0000', 'patch0001'],
+      jars: { 'a.jar': 'p1', 'n.jar': 'p1', 'out.jar': 'p1', 'back.jar': 'p1', 'lost.jar': 'p1', 'same.jar': 'base' },
+      backup: { 'a.jar': 'base', 'out.jar': 'base', 'back.jar': 'base', 'same.jar': 'base' },
+    };
+    const prior = adoptHome(home);
+    expect(prior.packs[0]?.files.map((file) => file.fileName)).toEqual(['a.jar', 'n.jar', 'out.jar']);
+    expect(prior.base[plugin('out.jar')]).toMatchObject({ kind: 'file', md5: md5Of('base') });
+    const torn = errorProblem('PACK_REFUSED', 'torn', { pack: 'patch0001' });
+    const broken = makePack('patch0001', {}, { problems: [torn] });
+    expect(adoptHome({ ...home, packs: [broken] }).packs[0]?.files).toEqual([]);
   });
 
   test('a patch that is gone, and no backup: nothing can be reverted, and that is said', () => {

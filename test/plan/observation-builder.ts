@@ -91,15 +91,22 @@ export function makeObservation(described: Described): Observation {
     problems: [],
     hasBackup: described.backup !== undefined,
     backupAbsorbed: false,
+    backupFolders: new Map(
+      Object.keys(described.backup ?? {})
+        .filter((name) => name.endsWith('/'))
+        .map((name) => [plugin(name.slice(0, -1)), { kind: 'directory', mode: 0o755 }]),
+    ),
     backup: new Map(
-      Object.entries(described.backup ?? {}).map(([name, tag]): [RootedPath, BackupFile] => [
-        plugin(name),
-        {
-          source: rooted('patches', `patch0000/${name}`),
-          entry: fileEntry(tag),
-          sound: described.unsound?.includes(name) !== true,
-        },
-      ]),
+      Object.entries(described.backup ?? {})
+        .filter(([name]) => !name.endsWith('/'))
+        .map(([name, tag]): [RootedPath, BackupFile] => [
+          plugin(name),
+          {
+            source: rooted('patches', `patch0000/${name}`),
+            entry: fileEntry(tag),
+            sound: described.unsound?.includes(name) !== true,
+          },
+        ]),
     ),
     state: {
       names: names ?? [],
