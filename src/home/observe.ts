@@ -115,6 +115,7 @@ export async function observe(
     ...(selection.homeVersion === undefined ? {} : { homeVersion: selection.homeVersion }),
     absorbed: listing.patches.filter((pack) => absorbs.includes(pack.name)).map((pack) => pack.name),
     hidingFiles: listing.hidingFiles,
+    kept: listing.kept,
     problems,
     hasBackup: listing.hasBackup,
     backupAbsorbed: absorbs.includes(BACKUP_PACK),

@@ -610,12 +610,32 @@ class Planner {
       // Carbon passes over files among the patches; among the service packs the last one hides them all.
       if (zip !== undefined && kind === 'patch') continue;
       const name = zip === undefined ? pack : splitRooted(zip).path;
-      this.#moves.push({
-        kind: 'move',
-        path: rooted(root(kind), name),
-        target: rooted(root(kind), `${HELD_FOLDER}/${name}`),
-      });
+      const path = rooted(root(kind), name);
+      const target = rooted(root(kind), `${HELD_FOLDER}/${this.#freeHeldName(kind, name)}`);
+      this.#moves.push({ kind: 'move', path, target });
+      if (target.endsWith(`/${name}`)) continue;
+      const taken = this.#show(rooted(root(kind), `${HELD_FOLDER}/${name}`));
+      this.#problems.push(
+        notice(
+          'HELD',
+          'warning',
+          `${this.#show(path)} is set aside as ${this.#show(target)}: ${taken} is there already`,
+          {
+            pack,
+            path: this.#show(path),
+            hint: `Each start looks at ${taken} again, and at no other; what is given up can be removed there.`,
+          },
+        ),
+      );
     }
+  }
+
+  /** Where an earlier drop of the name is held still, the later one gets a name that begins as no pack's does. */
+  #freeHeldName(kind: Pack['kind'], name: string): string {
+    const kept = this.#seen.kept[kind];
+    let free = name;
+    for (let n = 1; kept.has(free); n++) free = n === 1 ? `another-${name}` : `another-${name}.${n}`;
+    return free;
   }
 
   /** What is set aside after this plan: what it moves there, and what is there already and stays. */
