@@ -292,15 +292,12 @@ function warnOfOrder(packs: readonly ListedPack[], rules: PackRules, problems: P
   const first = packs.findIndex((pack, index) => pack.name !== natural[index]?.name);
   if (first < 0) return;
   const [early, late] = [packs[first], natural[first]];
+  const who = rules.companion ? 'Carbon’s own patcher compares names' : 'names are compared';
+  const otherwise = rules.companion ? '; order: natural does not count beside it' : ', or set order: natural';
   problems.push(
-    notice(
-      'ORDER_SURPRISE',
-      'warning',
-      `${early?.name} is applied before ${late?.name}: names are compared letter by letter`,
-      {
-        hint: 'Write the numbers with as many digits each (patch0009, patch0010), or set order: natural.',
-      },
-    ),
+    notice('ORDER_SURPRISE', 'warning', `${early?.name} is applied before ${late?.name}: ${who} letter by letter`, {
+      hint: `Write the numbers with as many digits each (patch0009, patch0010)${otherwise}.`,
+    }),
   );
 }
 

@@ -842,8 +842,9 @@ class Planner {
     const servicepacks = packs.filter((pack) => pack.kind === 'servicepack').map((pack) => pack.name);
     const patches = packs.filter((pack) => pack.kind === 'patch').map((pack) => pack.name);
     if (layout.name === 'carbon-4.4' && hasBackup && !backupAbsorbed) {
-      patches.push(BACKUP_PACK);
-      patches.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+      // The others stay in applied order, which need not be letter by letter.
+      const next = patches.findIndex((name) => name > BACKUP_PACK);
+      patches.splice(next < 0 ? patches.length : next, 0, BACKUP_PACK);
     }
     return [...servicepacks, ...patches];
   }

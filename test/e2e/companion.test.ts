@@ -1,6 +1,7 @@
 // Carbon's own patcher after us, and drops that would make it see something else than we do: after each start it finds nothing
 // to do.
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { carbonFindsNothingToDo } from '../support/carbon-oracle.js';
 import { type CommandResult, runPrepatch } from '../support/command.js';
@@ -30,7 +31,11 @@ test.each([
   ['last-good', 3],
   ['degraded', 0],
 ])('a pack is set aside although an earlier drop of it is held (%s)', async (policy, exitCode) => {
-  const dropBad = (tag: string) => home.addPatch('patch0001', [{ ...A, tag }, { dir: 'sub', files: [] }]);
+  const dropBad = (tag: string) =>
+    home.addPatch('patch0001', [
+      { ...A, tag },
+      { dir: 'sub', files: [] },
+    ]);
   dropBad('first');
   await start(exitCode, '--policy', policy);
   dropBad('second');
@@ -42,4 +47,13 @@ test.each([
   home.addPatch('patch0001', [{ ...A, tag: 'sound' }]);
   await start(0, '--policy', policy);
   expect([...home.tagsOf(home.md5('plugins/org.example.a_1.0.0.jar'))]).toEqual(['sound']);
+});
+
+test('order: natural does not count, and that is said', async () => {
+  home.addPatch('patch9', [{ ...A, tag: 'nine' }]);
+  home.addPatch('patch10', [{ ...A, tag: 'ten' }]);
+  writeFileSync(join(home.root, 'prepatch.yaml'), 'order: natural\n');
+  expect(await start(0)).toContain('patch10 is applied before patch9: Carbon’s own patcher compares names letter by');
+  expect(home.names()).toEqual(['patch10', 'patch9']);
+  expect([...home.tagsOf(home.md5('plugins/org.example.a_1.0.0.jar'))]).toEqual(['nine']);
 });

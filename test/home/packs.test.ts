@@ -142,6 +142,8 @@ describe('which count', () => {
     const natural = listed({ ...RULES, order: 'natural' });
     expect(names(natural)).toEqual(['patch9', 'patch10']);
     expect(natural.problems).toEqual([]);
+    const [surprise] = listed(WITH_COMPANION).problems;
+    expect(surprise?.hint).not.toContain('or set order: natural');
     expect(comparePackNames('patch1', 'patch01', 'natural')).toBeGreaterThan(0);
     expect(comparePackNames('patch1a2', 'patch1a10', 'natural')).toBeLessThan(0);
   });
