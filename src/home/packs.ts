@@ -40,8 +40,6 @@ export interface PackListing {
   /** In order, without `patch0000`. */
   readonly patches: readonly ListedPack[];
   readonly hasBackup: boolean;
-  /** Plain files among the service packs that sort last and hide them from Carbon. */
-  readonly hidingFiles: readonly string[];
   /** Names of the files `<pack>.json` beside the patches. */
   readonly manifests: ReadonlySet<string>;
   /** Names of the patches that have a folder of their own for what their manifests name. */
@@ -102,16 +100,6 @@ function arrange(
   warnOfOrder(real, rules, problems);
   const candidates = sorted.filter((pack) => pack.kind === 'servicepack');
   const last = candidates.at(-1);
-  const hidingFiles = last === undefined ? [] : found.servicepack.plainFiles.filter((name) => name > last.name);
-  for (const name of hidingFiles) {
-    const path = display(layout, rooted('servicepacks', name));
-    problems.push(
-      notice('NEAR_MISS', 'warning', `${path} is a plain file, no service pack; ${last?.name} applies`, {
-        path,
-        hint: `Move ${path} away: Carbon’s own patcher would take it for the last service pack.`,
-      }),
-    );
-  }
   const manifests = new Set(found.patch.plainFiles.filter((name) => name.endsWith('.json')));
   warnOfStrays(layout, manifests, all, problems);
   return {
@@ -119,7 +107,6 @@ function arrange(
     olderServicepacks: candidates.slice(0, -1),
     patches: real,
     hasBackup: all.length !== real.length,
-    hidingFiles,
     manifests,
     payloads: found.payloads,
     kept: { patch: found.patch.kept, servicepack: found.servicepack.kept },
@@ -127,6 +114,34 @@ function arrange(
     problems,
     found,
   };
+}
+
+/**
+ * The names of plain files behind the service pack that applies, which hide it from Carbon (Carbon rule 7). To its own patcher a
+ * zip is one too: `leaving` are those that go out of the way already.
+ */
+export function findHidingFiles(
+  layout: Layout,
+  { found }: PackListing,
+  servicepack: ListedPack | undefined,
+  leaving: ReadonlySet<RootedPath | undefined>,
+  rules: PackRules,
+): { readonly names: readonly string[]; readonly problems: readonly Problem[] } {
+  if (servicepack === undefined) return { names: [], problems: [] };
+  const { packs, plainFiles } = found.servicepack;
+  const zips = packs.flatMap(({ zip, held }) =>
+    zip === undefined || held || leaving.has(zip.path) ? [] : [splitRooted(zip.path).path],
+  );
+  const names = [...plainFiles, ...(rules.companion ? zips : [])].filter((name) => name > servicepack.name).sort();
+  const problems = names.map((name) => {
+    const path = display(layout, rooted('servicepacks', name));
+    const what = plainFiles.includes(name) ? 'is a plain file, no service pack' : 'does not count';
+    return notice('NEAR_MISS', 'warning', `${path} ${what}; ${servicepack.name} applies`, {
+      path,
+      hint: `Move ${path} away: Carbon’s own patcher would take it for the last service pack.`,
+    });
+  });
+  return { names, problems };
 }
 
 /** What lies in the two folders. */

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { carbonFindsNothingToDo } from '../support/carbon-oracle.js';
 import { type CommandResult, runPrepatch } from '../support/command.js';
-import { TestHome } from '../support/home-builder.js';
+import { jarBytes, TestHome } from '../support/home-builder.js';
+import { zipOf } from '../support/manifest-home.js';
 
 const A = { name: 'org.example.a', version: '1.0.0' };
 
@@ -56,4 +57,23 @@ test('order: natural does not count, and that is said', async () => {
   expect(await start(0)).toContain('patch10 is applied before patch9: Carbon’s own patcher compares names letter by');
   expect(home.names()).toEqual(['patch10', 'patch9']);
   expect([...home.tagsOf(home.md5('plugins/org.example.a_1.0.0.jar'))]).toEqual(['nine']);
+});
+
+test.each([
+  ['the zip of the folder that counts', 'servicepack001.zip', 'servicepack001'],
+  ['a zip of an older one', 'servicepack009.zip', 'servicepack000'],
+])('%s does not hide the service pack', async (_what, zip, inside) => {
+  home.addServicepack('servicepack001', { lib: [{ ...A, tag: 'one' }], absorbs: '' });
+  const bytes = await zipOf({
+    [`${inside}/lib/a.jar`]: jarBytes({ ...A, tag: 'zipped' }),
+    [`${inside}/servicepack_patches.txt`]: '',
+  });
+  writeFileSync(home.path('servicepacks', zip), bytes);
+  await start(0);
+  expect(home.names()).toEqual(['servicepack001']);
+  expect(existsSync(home.path('servicepacks', '.held', zip))).toBe(true);
+  writeFileSync(home.path('servicepacks', zip), bytes);
+  await start(0);
+  expect(await start(0)).toContain('Nothing to do');
+  expect([...home.tagsOf(home.md5('plugins/org.example.a_1.0.0.jar'))]).toEqual(['one']);
 });
