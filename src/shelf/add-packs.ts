@@ -222,7 +222,7 @@ async function zipDrop(
         kind,
         sources: [path],
         isBare: false,
-        parts: [{ source: path, place: basename(path) }],
+        parts: [{ source: path, place: placeOfZip(path, found.name, kind) }],
       };
     }
     const name = given ?? found.name;
@@ -235,6 +235,12 @@ async function zipDrop(
     path,
     hint: 'Unpack it, and add the folder that holds the JARs, with --name patchNNNN.',
   });
+}
+
+/** Its own name, where that counts. */
+function placeOfZip(path: string, pack: string, kind: PackKind): string {
+  const own = basename(path);
+  return kindOfName(own) === kind && own.endsWith('.zip') ? own : `${pack}.zip`;
 }
 
 function describeRefusal(refused: {

@@ -48,15 +48,12 @@ export async function findPacks(files: Files, layout: Layout): Promise<FoundPack
 }
 
 async function nameOfDrop(files: Files, kind: PackKind, folder: string, entry: string): Promise<string | undefined> {
-  if (entry.startsWith('.')) return undefined;
+  if (kindOfName(entry) !== kind) return undefined;
   const path = join(folder, entry);
   const stat = files.stat(path);
-  if (stat?.kind === 'directory') return kindOfName(entry) === kind ? entry : undefined;
+  if (stat?.kind === 'directory') return entry;
   if (stat?.kind !== 'file' || !entry.endsWith('.zip')) return undefined;
-  return (
-    (await readZip(files, path, kind))?.name ??
-    (kindOfName(entry) === kind ? entry.slice(0, -'.zip'.length) : undefined)
-  );
+  return (await readZip(files, path, kind))?.name ?? entry.slice(0, -'.zip'.length);
 }
 
 /** A pack in a zip. `folder` is what lands in plugins, of a service pack the whole of it; `root` is where its manifest lies. */

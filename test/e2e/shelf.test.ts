@@ -259,6 +259,25 @@ describe('add', () => {
     expect([tags(fileName(A)), tags(fileName(B))]).toEqual([['a1'], ['b4']]);
   });
 
+  test('a zip in the drop folder that does not count by its name is taken in, as plan says', async () => {
+    const put = (name: string, pack: string, ...more: Parameters<typeof forgeZip>[0]['entries']) => {
+      const jar = jarBytes({ ...A, tag: pack });
+      const entries = [{ name: `outer/${pack}/${fileName(A)}`, data: jar }, ...more];
+      writeFileSync(home.path('patches', name), forgeZip({ entries }));
+      return home.path('patches', name);
+    };
+    const plain = put('WSO2-patch0042.zip', 'patch0042');
+    expect((await run('plan')).stdout).toContain('prepatch add');
+    expect((await report('add', plain)).packs).toMatchObject([{ name: 'patch0042', outcome: 'added' }]);
+    const manifest = JSON.stringify({ id: 'p43', version: '1.0.0' });
+    const described = put('WSO2-patch0043.zip', 'patch0043', { name: 'outer/patch.json', data: manifest });
+    expect((await report('add', described)).packs).toMatchObject([{ name: 'patch0043', outcome: 'added' }]);
+    expect(drops()).toEqual(
+      ['WSO2-patch0042.zip', 'WSO2-patch0043.zip', 'patch0042', 'patch0043.zip'].map((name) => `patches/${name}`),
+    );
+    expect((await report('remove', 'patch0042')).packs).toMatchObject([{ name: 'patch0042' }]);
+  });
+
   test('leftovers of a killed add are swept, those of a living one are not', async () => {
     mkdirSync(home.path('patches', '.prepatch-add.2147483646.00', 'patch0009'), { recursive: true });
     const living = `.prepatch-add.${process.pid}.00`;
