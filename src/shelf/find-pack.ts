@@ -36,7 +36,7 @@ export async function findPacks(files: Files, layout: Layout): Promise<FoundPack
         const name = await nameOfDrop(files, kind, folder, entry);
         if (name === undefined || found.some((pack) => pack.name === name && pack.kind === kind)) continue;
         const beside = [
-          { path: join(folder, `${name}.json`), place: `${name}.json` },
+          { path: join(top, `${name}.json`), place: `${name}.json` },
           { path: join(top, PAYLOAD_FOLDER, name), place: `${PAYLOAD_FOLDER}/${name}` },
         ];
         const parts = beside.filter((part) => files.stat(part.path) !== undefined);

@@ -393,10 +393,12 @@ describe('remove and restore', () => {
   test('a pack that is held is found too', async () => {
     home.addCompanion();
     home.addPatch('patch0001', [{ ...A, tag: 'a1', torn: true }]);
+    writeFileSync(home.path('patches', 'patch0001.json'), JSON.stringify({ id: 'p1', version: '1.0.0' }));
     await run('boot', '--policy', 'degraded');
     expect(existsSync(home.path('patches', '.held', 'patch0001'))).toBe(true);
     await report('remove', 'patch0001');
     expect(existsSync(home.path('patches', '.held', 'patch0001'))).toBe(false);
+    expect(existsSync(home.path('patches', 'patch0001.json'))).toBe(false);
     expect(await refused(3, 'restore', 'patch0001'), 'it is still broken').toContain('PACK_REFUSED');
   });
 
