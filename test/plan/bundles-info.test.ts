@@ -37,6 +37,19 @@ describe('bundles.info', () => {
     expect(text).toBe(`${two}org.example.web,2.1.0,../plugins/org.example.web_2.1.0.jar,4,true\n`);
   });
 
+  it('adds versions beside each other where one pack brings several', () => {
+    const { text } = editBundlesInfo(BASE, NO_EDITS, [bundle('cache', '1.0.0'), bundle('cache', '2.0.0')]);
+    expect(text.match(/^cache,/gm)).toHaveLength(2);
+  });
+
+  it('leaves every line its own end', () => {
+    const mixed = BASE.replace('\n', '\r\n');
+    expect(editBundlesInfo(mixed, NO_EDITS, [])).toEqual({ text: mixed, edits: NO_EDITS });
+    const { text, edits } = editBundlesInfo(mixed, NO_EDITS, [bundle('cache', '1.0.0')]);
+    expect(text).toBe(`${mixed}cache,1.0.0,../plugins/cache_1.0.0.jar,4,true\n`);
+    expect(editBundlesInfo(text, edits, []).text).toBe(mixed);
+  });
+
   it('keeps CRLF, and the way in which locations are written', () => {
     const windows = '#version=1\r\na,1,file:plugins/a_1.jar,4,true\r\n';
     expect(editBundlesInfo(windows, NO_EDITS, [bundle('b', '1')]).text).toBe(
@@ -71,7 +84,10 @@ describe('bundles.info', () => {
       fc.property(
         bundles,
         bundles,
-        fc.constantFrom(BASE, BASE.slice(0, -1), '#version=1\n', BASE.replaceAll('\n', '\r\n')),
+        fc.constantFrom(
+          ...[BASE, BASE.slice(0, -1), '#version=1\n', '#version=1', ''],
+          ...[BASE.replaceAll('\n', '\r\n'), BASE.replace('\n', '\r\n'), BASE.replace('\n', '\r\n').slice(0, -1)],
+        ),
         (first, second, base) => {
           const place = (list: readonly { symbolicName: string; version: string }[]) =>
             list.map((one) => bundle(one.symbolicName, one.version));
