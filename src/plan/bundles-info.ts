@@ -7,6 +7,8 @@ export interface PlacedBundle {
   readonly version: string;
   /** The file's name in plugins. */
   readonly file: string;
+  /** The place of its pack in applied order: of two packs with a version each, the later one replaces the earlier. */
+  readonly order: number;
 }
 
 /** What was done to one file; kept in the ledger, so that it can be taken back line by line. */
@@ -35,9 +37,9 @@ interface TextLine {
 }
 
 /**
- * The text with the earlier edits taken back and those for `bundles` made. A bundle whose file is listed is left
- * alone; one whose symbolic name is listed once takes that line's place, with its start level, unless several
- * versions of it come; any other is added at the end.
+ * The text with the earlier edits taken back and those for `bundles` made, pack by pack. A bundle whose file is listed is left
+ * alone; one whose symbolic name is listed once takes that line's place, with its start level, unless its pack brings several
+ * versions; any other is added at the end.
  */
 export function editBundlesInfo(
   text: string,
@@ -48,10 +50,12 @@ export function editBundlesInfo(
   const prefix = locationPrefix(base.map((line) => line.text));
   const result = base.map((line) => line.text);
   const lines = result.map(parseLine);
-  for (const bundle of [...bundles].sort((a, b) => (a.file < b.file ? -1 : 1))) {
+  for (const bundle of [...bundles].sort((a, b) => a.order - b.order || (a.file < b.file ? -1 : 1))) {
     if (lines.some((line) => fileOf(line?.location) === bundle.file)) continue;
     const same = lines.flatMap((line, index) => (line?.name === bundle.symbolicName ? [index] : []));
-    const versions = bundles.filter((one) => one.symbolicName === bundle.symbolicName);
+    const versions = bundles.filter(
+      ({ symbolicName, order }) => symbolicName === bundle.symbolicName && order === bundle.order,
+    );
     const [only] = same.length === 1 && versions.length === 1 ? same : [];
     const index = only ?? result.length;
     const line = formatLine(bundle, prefix, lines[index]?.rest ?? DEFAULT_REST);

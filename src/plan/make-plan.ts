@@ -792,10 +792,11 @@ class Planner {
   #listBundles(): { operations: Operation[]; edits: Record<RootedPath, BundlesInfoEdits> } {
     const operations: Operation[] = [];
     const edits: Record<RootedPath, BundlesInfoEdits> = {};
-    const placed = [...this.#layers].flatMap(([path, { bundle }]): PlacedBundle[] => {
+    const order = new Map(this.#packs.map((pack, index) => [pack.name, index]));
+    const placed = [...this.#layers].flatMap(([path, { bundle, pack }]): PlacedBundle[] => {
       const { root, path: name } = splitRooted(path);
       const isAdded = root === 'plugins' && !name.includes('/') && this.#base[path]?.kind !== 'file';
-      return isAdded && bundle !== undefined ? [{ ...bundle, file: name }] : [];
+      return isAdded && bundle !== undefined ? [{ ...bundle, file: name, order: order.get(pack) ?? 0 }] : [];
     });
     for (const [path, { text, entry }] of this.#seen.bundlesInfo) {
       const edited = editBundlesInfo(text, this.#prior.ledger?.bundles?.[path] ?? NO_EDITS, placed);

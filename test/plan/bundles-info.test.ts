@@ -7,8 +7,8 @@ import { editBundlesInfo, NO_EDITS, type PlacedBundle } from '../../src/plan/bun
 const BASE =
   '#version=1\norg.example.core,1.0.0,../plugins/org.example.core_1.0.0.jar,2,true\norg.example.web,1.0.0,../plugins/org.example.web_1.0.0.jar,4,false\n';
 
-function bundle(symbolicName: string, version: string): PlacedBundle {
-  return { symbolicName, version, file: `${symbolicName}_${version}.jar` };
+function bundle(symbolicName: string, version: string, order = 0): PlacedBundle {
+  return { symbolicName, version, file: `${symbolicName}_${version}.jar`, order };
 }
 
 describe('bundles.info', () => {
@@ -35,6 +35,17 @@ describe('bundles.info', () => {
     const two = `${BASE}org.example.web,2.0.0,../plugins/org.example.web_2.0.0.jar,4,false\n`;
     const { text } = editBundlesInfo(two, NO_EDITS, [bundle('org.example.web', '2.1.0')]);
     expect(text).toBe(`${two}org.example.web,2.1.0,../plugins/org.example.web_2.1.0.jar,4,true\n`);
+  });
+
+  it('replaces what an earlier pack has put in the place of another version, and puts each back in any order', () => {
+    const [one, two] = [bundle('org.example.core', '1.0.1', 0), bundle('org.example.core', '1.0.2', 1)];
+    const listed = (version: string) => BASE.replaceAll('1.0.0,../plugins/org.example.core_1.0.0', version);
+    const first = editBundlesInfo(BASE, NO_EDITS, [one]);
+    const both = editBundlesInfo(first.text, first.edits, [one, two]);
+    expect(both.text).toBe(listed('1.0.2,../plugins/org.example.core_1.0.2'));
+    expect(editBundlesInfo(both.text, both.edits, [one]).text).toBe(listed('1.0.1,../plugins/org.example.core_1.0.1'));
+    expect(editBundlesInfo(both.text, both.edits, [two]).text).toBe(both.text);
+    expect(editBundlesInfo(both.text, both.edits, []).text).toBe(BASE);
   });
 
   it('adds versions beside each other where one pack brings several', () => {
@@ -74,6 +85,7 @@ describe('bundles.info', () => {
       fc.record({
         symbolicName: fc.constantFrom('a', 'b', 'c', 'org.example.core'),
         version: fc.constantFrom('1.0.0', '1.0.1', '2.0.0'),
+        order: fc.integer({ min: 0, max: 2 }),
       }),
       {
         selector: (one) => `${one.symbolicName}_${one.version}`,
@@ -89,8 +101,8 @@ describe('bundles.info', () => {
           ...[BASE.replaceAll('\n', '\r\n'), BASE.replace('\n', '\r\n'), BASE.replace('\n', '\r\n').slice(0, -1)],
         ),
         (first, second, base) => {
-          const place = (list: readonly { symbolicName: string; version: string }[]) =>
-            list.map((one) => bundle(one.symbolicName, one.version));
+          const place = (list: readonly { symbolicName: string; version: string; order: number }[]) =>
+            list.map((one) => bundle(one.symbolicName, one.version, one.order));
           const once = editBundlesInfo(base, NO_EDITS, place(first));
           expect(editBundlesInfo(once.text, once.edits, place(first))).toEqual(once);
           const other = editBundlesInfo(once.text, once.edits, place(second));
