@@ -363,6 +363,22 @@ describe('remove and restore', () => {
     expect(drops()).toContain('patches/patch0001.json');
   });
 
+  test('fixes are known from manifests in zips too', async () => {
+    const zip = (name: string, file: Parameters<typeof jarBytes>[0]) => {
+      const manifest = JSON.stringify({ id: name, version: '1.0.0', fixes: ['CVE-2026-0001'] });
+      const jar = { name: `${name}/${fileName(file)}`, data: jarBytes(file) };
+      const entries = [jar, { name: 'patch.json', data: manifest }];
+      writeFileSync(home.path('patches', `${name}.zip`), forgeZip({ entries }));
+    };
+    zip('patch0001', { ...A, tag: 'a1' });
+    zip('patch0002', { ...B, tag: 'b2' });
+    await apply();
+    expect((await report('remove', '--dry-run', 'patch0002')).reopens).toEqual([]);
+    expect((await report('remove', '--dry-run', 'patch0001', 'patch0002')).reopens).toEqual(['CVE-2026-0001']);
+    await report('remove', 'patch0002');
+    expect((await report('remove', 'patch0001')).reopens).toEqual(['CVE-2026-0001']);
+  });
+
   test('several under one name keep numbers; the last is restored, or the one that is asked for', async () => {
     for (const tag of ['first', 'second']) {
       home.addPatch('patch0001', [{ ...A, tag }]);
