@@ -2,7 +2,7 @@
 // there exactly as a start would check them in their place, and renamed; all of them or none. A start may run meanwhile: what is
 // renamed into place is for the next one.
 
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { PatchError } from '../error.js';
 import { inspectArchive } from '../home/archive.js';
 import { verifyArchive } from '../home/archive-entry.js';
@@ -143,7 +143,12 @@ async function readDrops(doors: ShelfDoors, request: AddRequest, folders: Map<Pa
     const kind = files.stat(path)?.kind;
     if (kind === 'directory') drops.push(folderDrop(files, path, name));
     else if (kind === 'file' && /\.zip$/i.test(path)) drops.push(await zipDrop(doors, path, name, folders));
-    else if (kind === 'file' && /\.jar$/i.test(path)) jars.push(path);
+    else if (kind === 'file' && path.endsWith('.jar')) jars.push(path);
+    else if (kind === 'file' && /\.jar$/i.test(path))
+      throw new PatchError('PACK_REFUSED', `${given} is no JAR to the server: only names that end with .jar are`, {
+        path: given,
+        hint: `Rename it to ${basename(path, extname(path))}.jar, and add that.`,
+      });
     else
       throw new PatchError('BAD_USAGE', `${given} is neither a folder nor a zip nor a JAR`, {
         path: given,

@@ -215,9 +215,11 @@ describe('add', () => {
     ['an absent path', 'nothing-there', 3, 'UNREADABLE'],
     ['a file of another kind', 'notes.txt', 2, 'neither a folder nor a zip nor a JAR'],
     ['a folder of another name', 'stuff', 3, 'no name of a pack'],
+    ['a JAR in capitals, which no server loads', 'FIX.JAR', 3, 'Rename it to FIX.jar'],
     ['a folder that holds a patch', 'download', 3, 'download/patch0007'],
   ])('%s is refused with the way on', async (_, name, exitCode, says) => {
     writeFileSync(join(outside, 'notes.txt'), 'x');
+    writeFileSync(join(outside, 'FIX.JAR'), jarBytes({ ...A, tag: 'a1' }));
     mkdirSync(join(outside, 'stuff'));
     mkdirSync(join(outside, 'download', 'patch0007'), { recursive: true });
     expect(await refused(exitCode, 'add', join(outside, name))).toContain(says);
