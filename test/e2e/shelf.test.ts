@@ -381,6 +381,21 @@ describe('remove and restore', () => {
     expect((await report('remove', 'patch0001')).reopens).toEqual(['CVE-2026-0001']);
   });
 
+  test('a zip that does not count beside its folder goes and comes with it', async () => {
+    home.addPatch('patch0001', [{ ...A, tag: 'a1' }]);
+    const entries = [{ name: `patch0001/${fileName(A)}`, data: jarBytes({ ...A, tag: 'zipped' }) }];
+    for (const name of ['patch-fix.zip', 'patch0001.zip'])
+      writeFileSync(home.path('patches', name), forgeZip({ entries }));
+    await apply();
+    const before = drops();
+    expect((await report('remove', 'patch0001')).changes).toMatchObject([{ action: 'restore' }]);
+    expect(drops()).toEqual([]);
+    await report('restore', 'patch0001');
+    expect(drops()).toEqual(before);
+    await apply();
+    expect(tags(fileName(A))).toEqual(['a1']);
+  });
+
   test('several under one name keep numbers; the last is restored, or the one that is asked for', async () => {
     for (const tag of ['first', 'second']) {
       home.addPatch('patch0001', [{ ...A, tag }]);
