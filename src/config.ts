@@ -88,7 +88,7 @@ export const SETTINGS = {
     default: 'lexicographic',
     parse: oneOf(['lexicographic', 'natural']),
     expects: 'lexicographic, natural',
-    help: 'order of packs; natural: patch9 before patch10',
+    help: 'order of packs; natural: patch9 before patch10, unless Carbon’s own patcher runs after us',
   }),
   drift: setting<DriftRule>({
     env: 'PREPATCH_DRIFT',

@@ -37,7 +37,7 @@ export interface DoctorDoors {
   readonly isInterrupted: () => boolean;
 }
 
-/** Codes of a plan's problems that are worth a finding. */
+/** Codes of a plan's problems that are worth a finding; errors are, whatever their codes, since a start refuses. */
 const TOLD: ReadonlySet<string> = new Set([
   'LEDGER_EDITED',
   'BASE_CHANGED',
@@ -99,7 +99,7 @@ export class Doctor {
     if (found.some((one) => one.code.startsWith('LEDGER_'))) return this.#withObstacles(found);
     const { plan } = await this.#doors.look('with');
     for (const problem of plan.problems) {
-      if (!TOLD.has(problem.code)) continue;
+      if (problem.severity !== 'error' && !TOLD.has(problem.code)) continue;
       found.push({
         code: problem.code,
         severity: problem.severity,

@@ -164,7 +164,9 @@ export class Patcher {
     this.#doors = doors;
     this.#config = config;
     this.#layout = detectLayout(doors.files, home, config);
-    const rules = { order: config.order, companion: hasCompanion(doors.files, this.#layout, config) };
+    const companion = hasCompanion(doors.files, this.#layout, config);
+    // Carbon's own patcher has one order, and the last writer must be the same for both.
+    const rules = { order: companion ? ('lexicographic' as const) : config.order, companion };
     this.#looker = new Looker(this.#layout, rules, config, doors);
     this.#log = new RunLog(this.#layout, doors.emit);
   }

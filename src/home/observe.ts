@@ -25,7 +25,15 @@ import {
 import type { Pack } from './pack.js';
 import { isTouched, lookElsewhere, type Touched, touchedBy, toSeen } from './look-elsewhere.js';
 import { type ListedPack, type ListedZip, PAYLOAD_FOLDER } from './pack-source.js';
-import { listPacks, listReadable, openPacks, type PackListing, type PackRules, readPacks } from './packs.js';
+import {
+  findHidingFiles,
+  listPacks,
+  listReadable,
+  openPacks,
+  type PackListing,
+  type PackRules,
+  readPacks,
+} from './packs.js';
 import { type ManifestRules, selectPacks } from './select-packs.js';
 import { walkTree } from './tree.js';
 
@@ -80,6 +88,15 @@ export async function observe(
   const selection = await selectPacks(files, layout, listing, { rules, manifests, ledger, isExcluded });
   const { servicepack, absorbs, walked } = selection;
   problems.push(...selection.problems);
+  const listed = [...candidates, ...listing.patches];
+  const leftOut = [...excluded, ...selection.leftOut].map((one) => {
+    const there = listed.find((pack) => pack.name === one.name && pack.kind === one.kind);
+    const zip = there?.zip?.path;
+    return { ...one, held: there?.held === true, ...(zip === undefined ? {} : { zip }) };
+  });
+  const leaving = new Set([servicepack?.zip?.path, ...leftOut.map((one) => one.zip)]);
+  const hiding = findHidingFiles(layout, listing, servicepack, leaving, rules);
+  problems.push(...hiding.problems);
   warnOfAbsorbList(layout, servicepack, absorbs, listing.patches, problems);
   const packs = await readPacks(files, layout, inventory, walked, {
     rules,
@@ -104,23 +121,19 @@ export async function observe(
   const elsewhere = await lookElsewhere(files, layout, inventory, touched, { ledger, deep: options.deep });
   problems.push(...elsewhere.problems);
   problems.push(...findCollisions(files, layout, { packs, ledger, touched, plugins, elsewhere: elsewhere.seen }));
-  const listed = [...candidates, ...listing.patches];
   const stateFiles = [layout.namesFile, ...(layout.jarsFile === undefined ? [] : [layout.jarsFile]), layout.ledger];
   return {
     layout,
     companion: rules.companion,
     packs,
-    excluded: [...excluded, ...selection.leftOut].map((one) => {
-      const there = listed.find((pack) => isMeant(one, pack));
-      const zip = there?.zip?.path;
-      return { ...one, held: there?.held === true, ...(zip === undefined ? {} : { zip }) };
-    }),
+    excluded: leftOut,
     leftovers: rules.companion ? findLeftovers(ledger, listing) : [],
     zipsInUse: listing.zips,
     elsewhere: elsewhere.seen,
     ...(selection.homeVersion === undefined ? {} : { homeVersion: selection.homeVersion }),
     absorbed: listing.patches.filter((pack) => absorbs.includes(pack.name)).map((pack) => pack.name),
-    hidingFiles: listing.hidingFiles,
+    hidingFiles: hiding.names,
+    kept: listing.kept,
     problems,
     hasBackup: listing.backup !== undefined,
     backupAbsorbed: absorbs.includes(BACKUP_PACK),

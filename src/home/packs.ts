@@ -49,8 +49,6 @@ export interface PackListing {
   readonly patches: readonly ListedPack[];
   /** What lies there by the name `patch0000`; a link to a folder is one for Carbon, and not followed by us. */
   readonly backup: 'folder' | 'link' | undefined;
-  /** Plain files among the service packs that sort last and hide them from Carbon. */
-  readonly hidingFiles: readonly string[];
   /** Names of the files `<pack>.json` beside the patches. */
   readonly manifests: ReadonlySet<string>;
   /** Names of the patches that have a folder of their own for what their manifests name. */
@@ -113,16 +111,6 @@ function arrange(
   warnOfOrder(real, rules, problems);
   const candidates = sorted.filter((pack) => pack.kind === 'servicepack');
   const last = candidates.at(-1);
-  const hidingFiles = last === undefined ? [] : found.servicepack.plainFiles.filter((name) => name > last.name);
-  for (const name of hidingFiles) {
-    const path = display(layout, rooted('servicepacks', name));
-    problems.push(
-      notice('NEAR_MISS', 'warning', `${path} is a plain file, no service pack; ${last?.name} applies`, {
-        path,
-        hint: `Move ${path} away: Carbon’s own patcher would take it for the last service pack.`,
-      }),
-    );
-  }
   const manifests = new Set(found.patch.plainFiles.filter((name) => name.endsWith('.json')));
   warnOfStrays(layout, manifests, all, problems);
   return {
@@ -130,7 +118,6 @@ function arrange(
     olderServicepacks: candidates.slice(0, -1),
     patches: real,
     backup: all.some(isBackup) ? 'folder' : found.patch.hasLinkedBackup ? 'link' : undefined,
-    hidingFiles,
     manifests,
     payloads: found.payloads,
     kept: { patch: found.patch.kept, servicepack: found.servicepack.kept },
@@ -138,6 +125,34 @@ function arrange(
     problems,
     found,
   };
+}
+
+/**
+ * The names of plain files behind the service pack that applies, which hide it from Carbon (Carbon rule 7). To its own patcher a
+ * zip is one too: `leaving` are those that go out of the way already.
+ */
+export function findHidingFiles(
+  layout: Layout,
+  { found }: PackListing,
+  servicepack: ListedPack | undefined,
+  leaving: ReadonlySet<RootedPath | undefined>,
+  rules: PackRules,
+): { readonly names: readonly string[]; readonly problems: readonly Problem[] } {
+  if (servicepack === undefined) return { names: [], problems: [] };
+  const { packs, plainFiles } = found.servicepack;
+  const zips = packs.flatMap(({ zip, held }) =>
+    zip === undefined || held || leaving.has(zip.path) ? [] : [splitRooted(zip.path).path],
+  );
+  const names = [...plainFiles, ...(rules.companion ? zips : [])].filter((name) => name > servicepack.name).sort();
+  const problems = names.map((name) => {
+    const path = display(layout, rooted('servicepacks', name));
+    const what = plainFiles.includes(name) ? 'is a plain file, no service pack' : 'does not count';
+    return notice('NEAR_MISS', 'warning', `${path} ${what}; ${servicepack.name} applies`, {
+      path,
+      hint: `Move ${path} away: Carbon’s own patcher would take it for the last service pack.`,
+    });
+  });
+  return { names, problems };
 }
 
 /** What lies in the two folders. */
@@ -323,15 +338,12 @@ function warnOfOrder(packs: readonly ListedPack[], rules: PackRules, problems: P
   const first = packs.findIndex((pack, index) => pack.name !== natural[index]?.name);
   if (first < 0) return;
   const [early, late] = [packs[first], natural[first]];
+  const who = rules.companion ? 'Carbon’s own patcher compares names' : 'names are compared';
+  const otherwise = rules.companion ? '; order: natural does not count beside it' : ', or set order: natural';
   problems.push(
-    notice(
-      'ORDER_SURPRISE',
-      'warning',
-      `${early?.name} is applied before ${late?.name}: names are compared letter by letter`,
-      {
-        hint: 'Write the numbers with as many digits each (patch0009, patch0010), or set order: natural.',
-      },
-    ),
+    notice('ORDER_SURPRISE', 'warning', `${early?.name} is applied before ${late?.name}: ${who} letter by letter`, {
+      hint: `Write the numbers with as many digits each (patch0009, patch0010)${otherwise}.`,
+    }),
   );
 }
 

@@ -7,6 +7,8 @@ export interface PlacedBundle {
   readonly version: string;
   /** The file's name in plugins. */
   readonly file: string;
+  /** The place of its pack in applied order: of two packs with a version each, the later one replaces the earlier. */
+  readonly order: number;
 }
 
 /** What was done to one file; kept in the ledger, so that it can be taken back line by line. */
@@ -28,58 +30,68 @@ interface Line {
 
 const DEFAULT_REST = '4,true';
 
+/** A line of the file; its end is its own, since files with both kinds are met. */
+interface TextLine {
+  readonly text: string;
+  readonly end: string;
+}
+
 /**
- * The text with the earlier edits taken back and those for `bundles` made. A bundle whose file is listed is left alone; one
- * whose symbolic name is listed once takes that line's place, with its start level; any other is added at the end.
+ * The text with the earlier edits taken back and those for `bundles` made, pack by pack. A bundle whose file is listed is left
+ * alone; one whose symbolic name is listed once takes that line's place, with its start level, unless its pack brings several
+ * versions; any other is added at the end.
  */
 export function editBundlesInfo(
   text: string,
   earlier: BundlesInfoEdits,
   bundles: readonly PlacedBundle[],
 ): { text: string; edits: BundlesInfoEdits } {
-  const end = text.includes('\r\n') ? '\r\n' : '\n';
-  const isEnded = text === '' || text.endsWith('\n');
-  const lines = text.split(/\r?\n/);
-  if (isEnded) lines.pop();
-  const wasEnded = isEnded && !earlier.endAdded;
-  const base = takeBack(lines, earlier);
-  const prefix = locationPrefix(base);
-  const listed = new Set(base.map((line) => fileOf(parseLine(line)?.location)));
-  const added: string[] = [];
-  const replaced: { old: string; new: string }[] = [];
-  const result = [...base];
-  for (const bundle of [...bundles].sort((a, b) => (a.file < b.file ? -1 : 1))) {
-    if (listed.has(bundle.file)) continue;
-    const same = base.flatMap((line, index) => (parseLine(line)?.name === bundle.symbolicName ? [index] : []));
-    const [index] = same;
-    const old = index === undefined ? undefined : base[index];
-    const isFree =
-      index !== undefined &&
-      result[index] === old &&
-      bundles.filter((one) => one.symbolicName === bundle.symbolicName).length === 1;
-    if (same.length === 1 && index !== undefined && old !== undefined && isFree) {
-      const line = formatLine(bundle, prefix, parseLine(old)?.rest ?? DEFAULT_REST);
-      replaced.push({ old, new: line });
-      result[index] = line;
-    } else {
-      const line = formatLine(bundle, prefix, DEFAULT_REST);
-      added.push(line);
-      result.push(line);
-    }
+  const base = takeBack(splitLines(text), earlier);
+  const prefix = locationPrefix(base.map((line) => line.text));
+  const result = base.map((line) => line.text);
+  const lines = result.map(parseLine);
+  for (const bundle of [...bundles].sort((a, b) => a.order - b.order || (a.file < b.file ? -1 : 1))) {
+    if (lines.some((line) => fileOf(line?.location) === bundle.file)) continue;
+    const same = lines.flatMap((line, index) => (line?.name === bundle.symbolicName ? [index] : []));
+    const versions = bundles.filter(
+      ({ symbolicName, order }) => symbolicName === bundle.symbolicName && order === bundle.order,
+    );
+    const [only] = same.length === 1 && versions.length === 1 ? same : [];
+    const index = only ?? result.length;
+    const line = formatLine(bundle, prefix, lines[index]?.rest ?? DEFAULT_REST);
+    result[index] = line;
+    lines[index] = parseLine(line);
   }
-  const endAdded = !wasEnded && added.length > 0;
-  const isBlank = result.length === 0;
+  const added = result.slice(base.length);
+  const replaced = base.flatMap((line, index) => {
+    const now = result[index] ?? line.text;
+    return now === line.text ? [] : [{ old: line.text, new: now }];
+  });
+  const end = base.findLast((line) => line.end !== '')?.end ?? '\n';
+  const endAdded = base.at(-1)?.end === '' && added.length > 0;
+  const endOf = (index: number) => (endAdded ? base[index]?.end || end : (base[index]?.end ?? end));
   return {
-    text: isBlank ? '' : `${result.join(end)}${wasEnded || endAdded ? end : ''}`,
+    text: result.map((line, index) => `${line}${endOf(index)}`).join(''),
     edits: { added, replaced, endAdded },
   };
 }
 
+function splitLines(text: string): TextLine[] {
+  return (text.match(/[^\n]*\n|[^\n]+$/g) ?? []).map((line) => {
+    const end = /\r?\n$/.exec(line)?.[0] ?? '';
+    return { text: line.slice(0, line.length - end.length), end };
+  });
+}
+
 /** The lines as they were before the edits, whatever else was changed since. */
-function takeBack(lines: readonly string[], edits: BundlesInfoEdits): string[] {
+function takeBack(lines: readonly TextLine[], edits: BundlesInfoEdits): TextLine[] {
   const added = new Set(edits.added);
   const replaced = new Map(edits.replaced.map((one) => [one.new, one.old]));
-  return lines.filter((line) => !added.has(line)).map((line) => replaced.get(line) ?? line);
+  const base = lines
+    .filter((line) => !added.has(line.text))
+    .map((line) => ({ ...line, text: replaced.get(line.text) ?? line.text }));
+  const last = base.at(-1);
+  return edits.endAdded && last !== undefined ? [...base.slice(0, -1), { ...last, end: '' }] : base;
 }
 
 /** `name,version,location,startLevel,started`; undefined for comments and blank lines. */

@@ -625,12 +625,32 @@ class Planner {
       // Carbon passes over files among the patches; among the service packs the last one hides them all.
       if (zip !== undefined && kind === 'patch') continue;
       const name = zip === undefined ? pack : splitRooted(zip).path;
-      this.#moves.push({
-        kind: 'move',
-        path: rooted(root(kind), name),
-        target: rooted(root(kind), `${HELD_FOLDER}/${name}`),
-      });
+      const path = rooted(root(kind), name);
+      const target = rooted(root(kind), `${HELD_FOLDER}/${this.#freeHeldName(kind, name)}`);
+      this.#moves.push({ kind: 'move', path, target });
+      if (target.endsWith(`/${name}`)) continue;
+      const taken = this.#show(rooted(root(kind), `${HELD_FOLDER}/${name}`));
+      this.#problems.push(
+        notice(
+          'HELD',
+          'warning',
+          `${this.#show(path)} is set aside as ${this.#show(target)}: ${taken} is there already`,
+          {
+            pack,
+            path: this.#show(path),
+            hint: `Each start looks at ${taken} again, and at no other; what is given up can be removed there.`,
+          },
+        ),
+      );
     }
+  }
+
+  /** Where an earlier drop of the name is held still, the later one gets a name that begins as no pack's does. */
+  #freeHeldName(kind: Pack['kind'], name: string): string {
+    const kept = this.#seen.kept[kind];
+    let free = name;
+    for (let n = 1; kept.has(free); n++) free = n === 1 ? `another-${name}` : `another-${name}.${n}`;
+    return free;
   }
 
   /** What is set aside after this plan: what it moves there, and what is there already and stays. */
@@ -787,10 +807,11 @@ class Planner {
   #listBundles(): { operations: Operation[]; edits: Record<RootedPath, BundlesInfoEdits> } {
     const operations: Operation[] = [];
     const edits: Record<RootedPath, BundlesInfoEdits> = {};
-    const placed = [...this.#layers].flatMap(([path, { bundle }]): PlacedBundle[] => {
+    const order = new Map(this.#packs.map((pack, index) => [pack.name, index]));
+    const placed = [...this.#layers].flatMap(([path, { bundle, pack }]): PlacedBundle[] => {
       const { root, path: name } = splitRooted(path);
       const isAdded = root === 'plugins' && !name.includes('/') && this.#base[path]?.kind !== 'file';
-      return isAdded && bundle !== undefined ? [{ ...bundle, file: name }] : [];
+      return isAdded && bundle !== undefined ? [{ ...bundle, file: name, order: order.get(pack) ?? 0 }] : [];
     });
     for (const [path, { text, entry }] of this.#seen.bundlesInfo) {
       const edited = editBundlesInfo(text, this.#prior.ledger?.bundles?.[path] ?? NO_EDITS, placed);
@@ -837,8 +858,9 @@ class Planner {
     const servicepacks = packs.filter((pack) => pack.kind === 'servicepack').map((pack) => pack.name);
     const patches = packs.filter((pack) => pack.kind === 'patch').map((pack) => pack.name);
     if (layout.name === 'carbon-4.4' && hasBackup && !backupAbsorbed) {
-      patches.push(BACKUP_PACK);
-      patches.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+      // The others stay in applied order, which need not be letter by letter.
+      const next = patches.findIndex((name) => name > BACKUP_PACK);
+      patches.splice(next < 0 ? patches.length : next, 0, BACKUP_PACK);
     }
     return [...servicepacks, ...patches];
   }

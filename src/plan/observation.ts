@@ -61,6 +61,8 @@ export interface Observation {
   /** The patches that the service pack absorbs and that are there. */
   readonly absorbed: readonly string[];
   readonly hidingFiles: readonly string[];
+  /** Names that are taken in `.held`. */
+  readonly kept: Readonly<Record<PackKind, ReadonlySet<string>>>;
   readonly problems: readonly Problem[];
   readonly hasBackup: boolean;
   /** Whether the service pack that applies lists `patch0000` (Carbon rule 12). */

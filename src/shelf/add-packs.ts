@@ -2,7 +2,7 @@
 // there exactly as a start would check them in their place, and renamed; all of them or none. A start may run meanwhile: what is
 // renamed into place is for the next one.
 
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { PatchError } from '../error.js';
 import { inspectArchive } from '../home/archive.js';
 import { verifyArchive } from '../home/archive-entry.js';
@@ -143,7 +143,12 @@ async function readDrops(doors: ShelfDoors, request: AddRequest, folders: Map<Pa
     const kind = files.stat(path)?.kind;
     if (kind === 'directory') drops.push(folderDrop(files, path, name));
     else if (kind === 'file' && /\.zip$/i.test(path)) drops.push(await zipDrop(doors, path, name, folders));
-    else if (kind === 'file' && /\.jar$/i.test(path)) jars.push(path);
+    else if (kind === 'file' && path.endsWith('.jar')) jars.push(path);
+    else if (kind === 'file' && /\.jar$/i.test(path))
+      throw new PatchError('PACK_REFUSED', `${given} is no JAR to the server: only names that end with .jar are`, {
+        path: given,
+        hint: `Rename it to ${basename(path, extname(path))}.jar, and add that.`,
+      });
     else
       throw new PatchError('BAD_USAGE', `${given} is neither a folder nor a zip nor a JAR`, {
         path: given,
@@ -222,7 +227,7 @@ async function zipDrop(
         kind,
         sources: [path],
         isBare: false,
-        parts: [{ source: path, place: basename(path) }],
+        parts: [{ source: path, place: placeOfZip(path, found.name, kind) }],
       };
     }
     const name = given ?? found.name;
@@ -235,6 +240,12 @@ async function zipDrop(
     path,
     hint: 'Unpack it, and add the folder that holds the JARs, with --name patchNNNN.',
   });
+}
+
+/** Its own name, where that counts. */
+function placeOfZip(path: string, pack: string, kind: PackKind): string {
+  const own = basename(path);
+  return kindOfName(own) === kind && own.endsWith('.zip') ? own : `${pack}.zip`;
 }
 
 function describeRefusal(refused: {

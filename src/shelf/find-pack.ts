@@ -30,33 +30,38 @@ export async function findPacks(files: Files, layout: Layout): Promise<FoundPack
   const found: FoundPack[] = [];
   for (const kind of ['servicepack', 'patch'] as const) {
     const top = dropFolder(layout, kind);
+    const drops = new Map<string, { path: string; place: string }[]>();
     for (const folder of [top, join(top, HELD_FOLDER)]) {
       if (files.stat(folder)?.kind !== 'directory') continue;
       for (const entry of files.list(folder)) {
         const name = await nameOfDrop(files, kind, folder, entry);
-        if (name === undefined || found.some((pack) => pack.name === name && pack.kind === kind)) continue;
-        const beside = [
-          { path: join(folder, `${name}.json`), place: `${name}.json` },
-          { path: join(top, PAYLOAD_FOLDER, name), place: `${PAYLOAD_FOLDER}/${name}` },
-        ];
-        const parts = beside.filter((part) => files.stat(part.path) !== undefined);
-        found.push({ name, kind, parts: [{ path: join(folder, entry), place: entry }, ...parts] });
+        if (name === undefined) continue;
+        const known = drops.get(name) ?? [];
+        if (!known.some(({ place }) => place === entry)) known.push({ path: join(folder, entry), place: entry });
+        drops.set(name, known);
       }
+    }
+    for (const [name, known] of drops) {
+      // Where there is a folder it counts; a zip of it that stayed behind would count in its place.
+      const own = known.find(({ place }) => place === name);
+      const packs = own === undefined ? known.slice(0, 1) : [own, ...known.filter((one) => one !== own)];
+      const beside = [
+        { path: join(top, `${name}.json`), place: `${name}.json` },
+        { path: join(top, PAYLOAD_FOLDER, name), place: `${PAYLOAD_FOLDER}/${name}` },
+      ];
+      found.push({ name, kind, parts: [...packs, ...beside.filter((part) => files.stat(part.path) !== undefined)] });
     }
   }
   return found;
 }
 
 async function nameOfDrop(files: Files, kind: PackKind, folder: string, entry: string): Promise<string | undefined> {
-  if (entry.startsWith('.')) return undefined;
+  if (kindOfName(entry) !== kind) return undefined;
   const path = join(folder, entry);
   const stat = files.stat(path);
-  if (stat?.kind === 'directory') return kindOfName(entry) === kind ? entry : undefined;
+  if (stat?.kind === 'directory') return entry;
   if (stat?.kind !== 'file' || !entry.endsWith('.zip')) return undefined;
-  return (
-    (await readZip(files, path, kind))?.name ??
-    (kindOfName(entry) === kind ? entry.slice(0, -'.zip'.length) : undefined)
-  );
+  return (await readZip(files, path, kind))?.name ?? entry.slice(0, -'.zip'.length);
 }
 
 /** A pack in a zip. `folder` is what lands in plugins, of a service pack the whole of it; `root` is where its manifest lies. */

@@ -89,9 +89,6 @@ async function preview(doors: ShelfDoors, request: RemoveRequest, found: readonl
   const hidden = new Set(found.flatMap((pack) => pack.parts.map((part) => part.path)));
   const before = await previewPlan(doors, { shown: new Map(), hidden: new Set() });
   const plan = await previewPlan(doors, { shown: new Map(), hidden });
-  const remaining = (await findPacks(files, layout)).filter(
-    (pack) => !found.some((one) => one.name === pack.name && one.kind === pack.kind),
-  );
   return {
     home: layout.home,
     dryRun: request.dryRun,
@@ -100,7 +97,11 @@ async function preview(doors: ShelfDoors, request: RemoveRequest, found: readonl
       return { name, kind, number, shelf: display(layout, join(layout.shelf, name, String(number))) };
     }),
     changes: newChanges(plan, before),
-    reopens: await reopenedFixes(files, found, remaining),
+    reopens: reopenedFixes(
+      before,
+      plan,
+      found.map(({ name }) => name),
+    ),
     problems: newProblems(plan, before),
   };
 }

@@ -164,3 +164,12 @@ describe('the record is lost', () => {
     expect((await doctor(home, '--fix')).says).toContain('patch0002 was applied and is not there');
   });
 });
+
+test('whatever a start refuses is told', async () => {
+  const home = makeHome();
+  home.patch('patch0001', { fixes: 'not a list' }, { 'x.txt': 'content' });
+  expect((await home.apply()).exitCode).toBe(3);
+  const { exitCode, says } = await doctor(home);
+  expect(exitCode).toBe(3);
+  expect(says).toContain('patch0001.json');
+});

@@ -215,9 +215,11 @@ describe('add', () => {
     ['an absent path', 'nothing-there', 3, 'UNREADABLE'],
     ['a file of another kind', 'notes.txt', 2, 'neither a folder nor a zip nor a JAR'],
     ['a folder of another name', 'stuff', 3, 'no name of a pack'],
+    ['a JAR in capitals, which no server loads', 'FIX.JAR', 3, 'Rename it to FIX.jar'],
     ['a folder that holds a patch', 'download', 3, 'download/patch0007'],
   ])('%s is refused with the way on', async (_, name, exitCode, says) => {
     writeFileSync(join(outside, 'notes.txt'), 'x');
+    writeFileSync(join(outside, 'FIX.JAR'), jarBytes({ ...A, tag: 'a1' }));
     mkdirSync(join(outside, 'stuff'));
     mkdirSync(join(outside, 'download', 'patch0007'), { recursive: true });
     expect(await refused(exitCode, 'add', join(outside, name))).toContain(says);
@@ -257,6 +259,25 @@ describe('add', () => {
     expect(drops()).toEqual(['patches/patch0003', 'patches/patch0004']);
     await apply();
     expect([tags(fileName(A)), tags(fileName(B))]).toEqual([['a1'], ['b4']]);
+  });
+
+  test('a zip in the drop folder that does not count by its name is taken in, as plan says', async () => {
+    const put = (name: string, pack: string, ...more: Parameters<typeof forgeZip>[0]['entries']) => {
+      const jar = jarBytes({ ...A, tag: pack });
+      const entries = [{ name: `outer/${pack}/${fileName(A)}`, data: jar }, ...more];
+      writeFileSync(home.path('patches', name), forgeZip({ entries }));
+      return home.path('patches', name);
+    };
+    const plain = put('WSO2-patch0042.zip', 'patch0042');
+    expect((await run('plan')).stdout).toContain('prepatch add');
+    expect((await report('add', plain)).packs).toMatchObject([{ name: 'patch0042', outcome: 'added' }]);
+    const manifest = JSON.stringify({ id: 'p43', version: '1.0.0' });
+    const described = put('WSO2-patch0043.zip', 'patch0043', { name: 'outer/patch.json', data: manifest });
+    expect((await report('add', described)).packs).toMatchObject([{ name: 'patch0043', outcome: 'added' }]);
+    expect(drops()).toEqual(
+      ['WSO2-patch0042.zip', 'WSO2-patch0043.zip', 'patch0042', 'patch0043.zip'].map((name) => `patches/${name}`),
+    );
+    expect((await report('remove', 'patch0042')).packs).toMatchObject([{ name: 'patch0042' }]);
   });
 
   test('leftovers of a killed add are swept, those of a living one are not', async () => {
@@ -344,6 +365,37 @@ describe('remove and restore', () => {
     expect(drops()).toContain('patches/patch0001.json');
   });
 
+  test('fixes are known from manifests in zips too', async () => {
+    const zip = (name: string, file: Parameters<typeof jarBytes>[0]) => {
+      const manifest = JSON.stringify({ id: name, version: '1.0.0', fixes: ['CVE-2026-0001'] });
+      const jar = { name: `${name}/${fileName(file)}`, data: jarBytes(file) };
+      const entries = [jar, { name: 'patch.json', data: manifest }];
+      writeFileSync(home.path('patches', `${name}.zip`), forgeZip({ entries }));
+    };
+    zip('patch0001', { ...A, tag: 'a1' });
+    zip('patch0002', { ...B, tag: 'b2' });
+    await apply();
+    expect((await report('remove', '--dry-run', 'patch0002')).reopens).toEqual([]);
+    expect((await report('remove', '--dry-run', 'patch0001', 'patch0002')).reopens).toEqual(['CVE-2026-0001']);
+    await report('remove', 'patch0002');
+    expect((await report('remove', 'patch0001')).reopens).toEqual(['CVE-2026-0001']);
+  });
+
+  test('a zip that does not count beside its folder goes and comes with it', async () => {
+    home.addPatch('patch0001', [{ ...A, tag: 'a1' }]);
+    const entries = [{ name: `patch0001/${fileName(A)}`, data: jarBytes({ ...A, tag: 'zipped' }) }];
+    for (const name of ['patch-fix.zip', 'patch0001.zip'])
+      writeFileSync(home.path('patches', name), forgeZip({ entries }));
+    await apply();
+    const before = drops();
+    expect((await report('remove', 'patch0001')).changes).toMatchObject([{ action: 'restore' }]);
+    expect(drops()).toEqual([]);
+    await report('restore', 'patch0001');
+    expect(drops()).toEqual(before);
+    await apply();
+    expect(tags(fileName(A))).toEqual(['a1']);
+  });
+
   test('several under one name keep numbers; the last is restored, or the one that is asked for', async () => {
     for (const tag of ['first', 'second']) {
       home.addPatch('patch0001', [{ ...A, tag }]);
@@ -374,10 +426,12 @@ describe('remove and restore', () => {
   test('a pack that is held is found too', async () => {
     home.addCompanion();
     home.addPatch('patch0001', [{ ...A, tag: 'a1', torn: true }]);
+    writeFileSync(home.path('patches', 'patch0001.json'), JSON.stringify({ id: 'p1', version: '1.0.0' }));
     await run('boot', '--policy', 'degraded');
     expect(existsSync(home.path('patches', '.held', 'patch0001'))).toBe(true);
     await report('remove', 'patch0001');
     expect(existsSync(home.path('patches', '.held', 'patch0001'))).toBe(false);
+    expect(existsSync(home.path('patches', 'patch0001.json'))).toBe(false);
     expect(await refused(3, 'restore', 'patch0001'), 'it is still broken').toContain('PACK_REFUSED');
   });
 

@@ -3,10 +3,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DigestCache } from '../../src/home/digest-cache.js';
 import { Inventory } from '../../src/home/inventory.js';
-import { absolute, makeLayout } from '../../src/home/layout.js';
+import { absolute, makeLayout, rooted } from '../../src/home/layout.js';
 import type { Pack } from '../../src/home/pack.js';
 import {
   comparePackNames,
+  findHidingFiles,
   listPacks,
   openPacks,
   type PackListing,
@@ -151,8 +152,28 @@ describe('which count', () => {
     makeFolder(files, `${SERVICEPACKS}/servicepack001`);
     put(files, `${SERVICEPACKS}/servicepack002.txt`, '');
     const listing = listed();
-    expect(listing.hidingFiles).toEqual(['servicepack002.txt']);
     expect(listing.servicepack?.name).toBe('servicepack001');
+    const hiding = findHidingFiles(layout, listing, listing.servicepack, new Set(), RULES);
+    expect(hiding.names).toEqual(['servicepack002.txt']);
+    expect(hiding.problems.map(({ code }) => code)).toEqual(['NEAR_MISS']);
+  });
+
+  test('a zip hides it from Carbon’s own patcher, unless it goes out of the way or lies before', () => {
+    makeFolder(files, `${SERVICEPACKS}/servicepack001`);
+    for (const name of ['servicepack000', 'servicepack001', 'servicepack002', '.held/servicepack009'])
+      put(files, `${SERVICEPACKS}/${name}.zip`, 'zip');
+    const [servicepack] = listed().olderServicepacks.filter(({ zip, name }) => !zip && name === 'servicepack001');
+    const hiding = (rules: PackRules, ...leaving: string[]) =>
+      findHidingFiles(
+        layout,
+        listed(),
+        servicepack,
+        new Set(leaving.map((name) => rooted('servicepacks', name))),
+        rules,
+      ).names;
+    expect(hiding(RULES)).toEqual([]);
+    expect(hiding(WITH_COMPANION)).toEqual(['servicepack001.zip', 'servicepack002.zip']);
+    expect(hiding(WITH_COMPANION, 'servicepack002.zip')).toEqual(['servicepack001.zip']);
   });
 
   test('order: letter by letter, which is said where it surprises; or by number', () => {
@@ -162,6 +183,8 @@ describe('which count', () => {
     const natural = listed({ ...RULES, order: 'natural' });
     expect(names(natural)).toEqual(['patch9', 'patch10']);
     expect(natural.problems).toEqual([]);
+    const [surprise] = listed(WITH_COMPANION).problems;
+    expect(surprise?.hint).not.toContain('or set order: natural');
     expect(comparePackNames('patch1', 'patch01', 'natural')).toBeGreaterThan(0);
     expect(comparePackNames('patch1a2', 'patch1a10', 'natural')).toBeLessThan(0);
   });

@@ -7,8 +7,8 @@ import { editBundlesInfo, NO_EDITS, type PlacedBundle } from '../../src/plan/bun
 const BASE =
   '#version=1\norg.example.core,1.0.0,../plugins/org.example.core_1.0.0.jar,2,true\norg.example.web,1.0.0,../plugins/org.example.web_1.0.0.jar,4,false\n';
 
-function bundle(symbolicName: string, version: string): PlacedBundle {
-  return { symbolicName, version, file: `${symbolicName}_${version}.jar` };
+function bundle(symbolicName: string, version: string, order = 0): PlacedBundle {
+  return { symbolicName, version, file: `${symbolicName}_${version}.jar`, order };
 }
 
 describe('bundles.info', () => {
@@ -37,6 +37,30 @@ describe('bundles.info', () => {
     expect(text).toBe(`${two}org.example.web,2.1.0,../plugins/org.example.web_2.1.0.jar,4,true\n`);
   });
 
+  it('replaces what an earlier pack has put in the place of another version, and puts each back in any order', () => {
+    const [one, two] = [bundle('org.example.core', '1.0.1', 0), bundle('org.example.core', '1.0.2', 1)];
+    const listed = (version: string) => BASE.replaceAll('1.0.0,../plugins/org.example.core_1.0.0', version);
+    const first = editBundlesInfo(BASE, NO_EDITS, [one]);
+    const both = editBundlesInfo(first.text, first.edits, [one, two]);
+    expect(both.text).toBe(listed('1.0.2,../plugins/org.example.core_1.0.2'));
+    expect(editBundlesInfo(both.text, both.edits, [one]).text).toBe(listed('1.0.1,../plugins/org.example.core_1.0.1'));
+    expect(editBundlesInfo(both.text, both.edits, [two]).text).toBe(both.text);
+    expect(editBundlesInfo(both.text, both.edits, []).text).toBe(BASE);
+  });
+
+  it('adds versions beside each other where one pack brings several', () => {
+    const { text } = editBundlesInfo(BASE, NO_EDITS, [bundle('cache', '1.0.0'), bundle('cache', '2.0.0')]);
+    expect(text.match(/^cache,/gm)).toHaveLength(2);
+  });
+
+  it('leaves every line its own end', () => {
+    const mixed = BASE.replace('\n', '\r\n');
+    expect(editBundlesInfo(mixed, NO_EDITS, [])).toEqual({ text: mixed, edits: NO_EDITS });
+    const { text, edits } = editBundlesInfo(mixed, NO_EDITS, [bundle('cache', '1.0.0')]);
+    expect(text).toBe(`${mixed}cache,1.0.0,../plugins/cache_1.0.0.jar,4,true\n`);
+    expect(editBundlesInfo(text, edits, []).text).toBe(mixed);
+  });
+
   it('keeps CRLF, and the way in which locations are written', () => {
     const windows = '#version=1\r\na,1,file:plugins/a_1.jar,4,true\r\n';
     expect(editBundlesInfo(windows, NO_EDITS, [bundle('b', '1')]).text).toBe(
@@ -61,6 +85,7 @@ describe('bundles.info', () => {
       fc.record({
         symbolicName: fc.constantFrom('a', 'b', 'c', 'org.example.core'),
         version: fc.constantFrom('1.0.0', '1.0.1', '2.0.0'),
+        order: fc.integer({ min: 0, max: 2 }),
       }),
       {
         selector: (one) => `${one.symbolicName}_${one.version}`,
@@ -71,10 +96,13 @@ describe('bundles.info', () => {
       fc.property(
         bundles,
         bundles,
-        fc.constantFrom(BASE, BASE.slice(0, -1), '#version=1\n', BASE.replaceAll('\n', '\r\n')),
+        fc.constantFrom(
+          ...[BASE, BASE.slice(0, -1), '#version=1\n', '#version=1', ''],
+          ...[BASE.replaceAll('\n', '\r\n'), BASE.replace('\n', '\r\n'), BASE.replace('\n', '\r\n').slice(0, -1)],
+        ),
         (first, second, base) => {
-          const place = (list: readonly { symbolicName: string; version: string }[]) =>
-            list.map((one) => bundle(one.symbolicName, one.version));
+          const place = (list: readonly { symbolicName: string; version: string; order: number }[]) =>
+            list.map((one) => bundle(one.symbolicName, one.version, one.order));
           const once = editBundlesInfo(base, NO_EDITS, place(first));
           expect(editBundlesInfo(once.text, once.edits, place(first))).toEqual(once);
           const other = editBundlesInfo(once.text, once.edits, place(second));

@@ -278,6 +278,9 @@ describe('state files', () => {
     expect(ledger?.jars).toEqual({ README: md5Of('x'), 'a.jar': md5Of('p2') });
     const absorbed = makePlan({ ...makeObservation(described), backupAbsorbed: true }, RULES);
     expect(absorbed.ledger?.names).toEqual(['servicepack001', 'patch', 'patch0001']);
+    const byNumber = [makePack('patch9', { 'a.jar': 'p1' }), makePack('patch10', { 'a.jar': 'p2' })];
+    const natural = planOf({ ...described, packs: byNumber });
+    expect(natural.ledger?.names).toEqual(['patch0000', 'patch9', 'patch10']);
   });
 
   test('with a companion what is not applied is moved from its sight, and what is applied again is given back', () => {

@@ -88,6 +88,7 @@ export function makeObservation(described: Described): Observation {
     excluded: described.excluded ?? [],
     absorbed: [],
     hidingFiles: [],
+    kept: { patch: new Set(), servicepack: new Set() },
     problems: [],
     hasBackup: described.backup !== undefined,
     backupAbsorbed: false,
