@@ -119,6 +119,7 @@ class Watch {
       const { FolderWatch } = await import('./watch-folders.js');
       this.#folders = new FolderWatch([layout.patches, layout.servicepacks], {
         files: this.#use.files,
+        signal: this.#use.signal,
         wake: () => this.#wakeUp(),
         complain: (message) => this.#use.say({ event: 'blind', message }),
       });
