@@ -1,6 +1,6 @@
 // Health-gated commits, through the command line: what is on probation, who says that the server is healthy, and what becomes of
 // packs with which it is not.
-import { existsSync, renameSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ProbationFacts } from '../../src/plan/probation.js';
@@ -353,6 +353,17 @@ describe('asked while the server runs', () => {
     expect(ended.exitCode).toBe(6);
     expect(await statusOf(home)).toMatchObject({ state: 'clean' });
     expect(home.read('repository/logs/prepatch/patch0001.health.log')).toContain('asked');
+  });
+
+  test('a log that cannot be written is said once; the server goes on, and what it ends with is passed on', async () => {
+    const home = makeHome();
+    const health = { kind: 'command', argv: ['false'], timeoutSeconds: 60 };
+    home.patch('patch0001', { health }, { 'a.txt': 'patched' });
+    mkdirSync(home.path('repository/logs/prepatch/patch0001.health.log'), { recursive: true });
+    const ended = await boot(home, '--', 'sh', '-c', 'sleep 2.5; exit 7');
+    expect(ended.exitCode).toBe(7);
+    expect(ended.stderr).toMatch(/^prepatch: patch0001: health: [^\n]*patch0001\.health\.log: EISDIR\n$/);
+    expect(await statusOf(home)).toMatchObject({ state: 'probation' });
   });
 
   test('a command is refused where policy allows none', async () => {
