@@ -36,7 +36,7 @@ export async function watchHealth(use: HealthUse, signal: AbortSignal): Promise<
   };
   while (!signal.aborted) {
     try {
-      const { waiting } = await checkHealthOnce({ ...use, complain });
+      const { waiting } = await checkHealthOnce({ ...use, complain }, signal);
       if (!waiting.some(hasTime)) return;
     } catch (error) {
       // It is tried again: what is on probation is taken back by the next start where this does not end well.
@@ -50,9 +50,12 @@ async function sleepUntil(signal: AbortSignal): Promise<void> {
   for (let waitedMs = 0; waitedMs < PAUSE_MS && !signal.aborted; waitedMs += STEP_MS) await sleep(STEP_MS);
 }
 
-/** One round. @throws PatchError */
-export function checkHealthOnce({ files, home, config, complain }: HealthUse): ReturnType<Patcher['checkHealth']> {
-  return useHome({ files, home, config, isLogged: true, complain }, (patcher) => patcher.checkHealth());
+/** One round, which ends early, and records nothing, where `signal` is given meanwhile. @throws PatchError */
+export function checkHealthOnce(
+  { files, home, config, complain }: HealthUse,
+  signal: AbortSignal,
+): ReturnType<Patcher['checkHealth']> {
+  return useHome({ files, home, config, isLogged: true, complain }, (patcher) => patcher.checkHealth(signal));
 }
 
 /** Whether asking again can still change anything. */

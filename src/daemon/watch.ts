@@ -173,7 +173,7 @@ class Watch {
 
   /** Asks a server that has to show that it is healthy. Returns whether it is to be asked again. */
   async #askServer(): Promise<boolean> {
-    const { files, home, config, say } = this.#use;
+    const { files, home, config, signal, say } = this.#use;
     try {
       const complain = (message: string) => {
         say({
@@ -183,7 +183,7 @@ class Watch {
           hint: 'Give the user that runs prepatch the right to write it.',
         });
       };
-      const { passed, waiting } = await checkHealthOnce({ files, home, config, complain });
+      const { passed, waiting } = await checkHealthOnce({ files, home, config, complain }, signal);
       if (passed.length > 0) say({ event: 'healthy', packs: passed });
       return waiting.some(hasTime);
     } catch (error) {

@@ -15,6 +15,8 @@ export interface CommandRequest {
   /** Over what is passed on of our own environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Ends it and all that it has started, as its time does. */
+  readonly signal?: AbortSignal;
   /** Gets standard output and standard error, after a line `heading`. */
   readonly log: string;
   readonly heading: string;
@@ -88,12 +90,18 @@ function runTo(request: CommandRequest, stdout: number, stderr: number): Promise
       windowsHide: true,
     });
     let timedOut = false;
+    const stop = () => {
+      void endGroup(child);
+    };
     const timer = setTimeout(() => {
       timedOut = true;
-      void endGroup(child);
+      stop();
     }, request.timeoutMs);
+    request.signal?.addEventListener('abort', stop);
+    if (request.signal?.aborted === true) stop();
     const settle = (finish: () => void) => {
       clearTimeout(timer);
+      request.signal?.removeEventListener('abort', stop);
       finish();
     };
     child.once('error', (error) =>

@@ -355,6 +355,29 @@ describe('asked while the server runs', () => {
     expect(home.read('repository/logs/prepatch/patch0001.health.log')).toContain('asked');
   });
 
+  test('a server that ends while it is asked is not healthy, and nothing asks on', async () => {
+    const home = makeHome();
+    const argv = ['sh', '-c', 'echo $$ > data/asking; exec sleep 50'];
+    home.patch('patch0001', { health: { kind: 'command', argv, timeoutSeconds: 600 } }, { 'a.txt': 'patched' });
+    const server = 'until [ -s data/asking ]; do sleep 0.05; done; exit 9';
+    const words = ['boot', '--home', home.home.root, '--', 'sh', '-c', server];
+    const ended = await runPrepatch(words, { cwd: home.home.root, timeoutMs: 20_000 });
+    expect(ended.exitCode).toBe(9);
+    expect(() => process.kill(Number(home.read('data/asking')), 0)).toThrow('ESRCH');
+    expect(await statusOf(home)).toMatchObject({ state: 'probation' });
+  });
+
+  test('what it answers after its end does not count', async () => {
+    const home = makeHome();
+    const argv = ['sh', '-c', 'trap "exit 0" TERM; echo > data/asking; while :; do sleep 0.1; done'];
+    home.patch('patch0001', { health: { kind: 'command', argv, timeoutSeconds: 600 } }, { 'a.txt': 'patched' });
+    const server = 'until [ -e data/asking ]; do sleep 0.05; done; exit 9';
+    const words = ['boot', '--home', home.home.root, '--', 'sh', '-c', server];
+    expect(await runPrepatch(words, { cwd: home.home.root, timeoutMs: 20_000 })).toMatchObject({ exitCode: 9 });
+    expect(log(home)).not.toContain('the server has shown that it is healthy');
+    expect(await statusOf(home)).toMatchObject({ state: 'probation' });
+  });
+
   test('a log that cannot be written is said once; the server goes on, and what it ends with is passed on', async () => {
     const home = makeHome();
     const health = { kind: 'command', argv: ['false'], timeoutSeconds: 60 };

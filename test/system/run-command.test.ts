@@ -100,6 +100,18 @@ test('a limit of time ends the whole process group', async () => {
   await until(() => !isRunning(child));
 });
 
+test('a signal to us ends the whole process group', async () => {
+  const end = new AbortController();
+  const script = 'sleep 600 & echo $! > child; sleep 600';
+  const running = run(['sh', '-c', script], { signal: end.signal, timeoutMs: 600_000 });
+  await until(() => existsSync(join(folder, 'child')) && readFileSync(join(folder, 'child'), 'utf8') !== '');
+  end.abort();
+  expect(await running).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
+  const child = Number(readFileSync(join(folder, 'child'), 'utf8'));
+  await until(() => !isRunning(child));
+  expect(await run(['sleep', '600'], { signal: end.signal })).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
+});
+
 test('a run that cannot record its process stops it', async () => {
   let pid = 0;
   const refused = run(['sh', '-c', 'sleep 600'], {

@@ -7,12 +7,13 @@ import { toPatchError } from '../to-patch-error.js';
 import type { TransactionContext } from '../transaction.js';
 import { commandLog, runPackCommand } from './pack-command.js';
 
-/** Whether it ended with one of its exit codes in time. @throws PatchError where the file system does not let it be asked */
+/** Whether it ended with one of its exit codes in time; `signal` ends it. @throws PatchError where the file system does not let it be asked */
 export async function runHealthCommand(
   context: TransactionContext,
   pack: string,
   command: Command,
   timeoutMs: number,
+  signal?: AbortSignal,
 ): Promise<boolean> {
   try {
     await runPackCommand(context, {
@@ -20,6 +21,7 @@ export async function runHealthCommand(
       log: commandLog(pack, 'health'),
       pack,
       title: `${pack}: health`,
+      ...(signal === undefined ? {} : { signal }),
     });
     return true;
   } catch (error) {
