@@ -3,7 +3,7 @@
 // Whatever it leaves when it is killed is swept by the next pass or the next start.
 
 import type { Config } from '../config.js';
-import { errnoOf, ExitCode, PatchError } from '../error.js';
+import { ExitCode } from '../error.js';
 import { ignoreEvents } from '../event.js';
 import type { Layout } from '../home/layout.js';
 import { isUnsettled } from '../home/settle.js';
@@ -13,6 +13,7 @@ import type { Bulk } from '../system/bulk.js';
 import type { Files } from '../system/files.js';
 import type { AheadReport } from '../transaction/ahead.js';
 import { findOwner } from '../transaction/lock.js';
+import { toFailure } from './to-failure.js';
 import type { WatchEvent } from './watch-event.js';
 import { checkHealthOnce, hasTime } from './watch-health.js';
 import type { FolderWatch } from './watch-folders.js';
@@ -160,6 +161,7 @@ class Watch {
 
   #fail(error: unknown): number {
     const failure = toFailure(error, this.#use.home);
+    if (failure === undefined) throw error;
     this.#exitCode = failure.exitCode;
     if (failure.message !== this.#failure) {
       const { code, message, hint } = failure;
@@ -220,11 +222,4 @@ class Watch {
     });
     this.#wake = undefined;
   }
-}
-
-function toFailure(error: unknown, home: string): PatchError {
-  if (error instanceof PatchError) return error;
-  const errno = errnoOf(error);
-  if (errno === undefined) throw error;
-  return new PatchError('UNREADABLE', `${home} cannot be read (${errno})`, { path: home, cause: error });
 }
