@@ -57,6 +57,8 @@ const PASSED_ON = [
 const CAPTURE_LIMIT_BYTES = 1024 * 1024;
 /** Between the polite signal and the other. */
 const GRACE_MS = 2_000;
+/** After the other: what has not ended by then waits for a disk, or has nobody who collects it. */
+const KILLED_MS = 500;
 const POLL_MS = 20;
 const LOG_FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 const CAPTURE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -90,8 +92,9 @@ function runTo(request: CommandRequest, stdout: number, stderr: number): Promise
       windowsHide: true,
     });
     let timedOut = false;
+    let ending = Promise.resolve();
     const stop = () => {
-      void endGroup(child);
+      ending = endGroup(child);
     };
     const timer = setTimeout(() => {
       timedOut = true;
@@ -111,9 +114,12 @@ function runTo(request: CommandRequest, stdout: number, stderr: number): Promise
     );
     child.once('exit', (code, signal) =>
       settle(() => {
-        if (timedOut) resolve({ kind: 'timed-out' });
-        else if (signal !== null) resolve({ kind: 'signalled', signal });
-        else resolve({ kind: 'exited', exitCode: code ?? 0, output: undefined });
+        // Whoever hears of its end undoes what it did: nothing of it may still be at work.
+        void ending.then(() => {
+          if (timedOut) resolve({ kind: 'timed-out' });
+          else if (signal !== null) resolve({ kind: 'signalled', signal });
+          else resolve({ kind: 'exited', exitCode: code ?? 0, output: undefined });
+        });
       }),
     );
     if (child.pid === undefined || request.started === undefined) return;
@@ -139,6 +145,16 @@ async function endGroup(child: ChildProcess): Promise<void> {
     await sleep(POLL_MS);
   // The group outlives its first process where others of it go on.
   signalGroup(child.pid, 'SIGKILL');
+  for (let waitedMs = 0; waitedMs < KILLED_MS && hasGroup(child.pid); waitedMs += POLL_MS) await sleep(POLL_MS);
+}
+
+function hasGroup(pid: number): boolean {
+  try {
+    process.kill(-pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH';
+  }
 }
 
 async function stopCommand(started: ProcessIdentity): Promise<void> {
