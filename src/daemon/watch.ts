@@ -54,7 +54,8 @@ class Watch {
   #isWoken = false;
   #isPaused = false;
   #said = '';
-  #failure = '';
+  /** The failure that was said last, of the looks and of the asking: each may go on while the other goes well. */
+  readonly #failures = { look: '', ask: '' };
   #problems: readonly Problem[] = [];
   #ready = '';
   #exitCode: number = ExitCode.done;
@@ -103,14 +104,17 @@ class Watch {
       if (this.#isPaused) say({ event: 'resumed' });
       this.#isPaused = false;
       const { plan, ahead } = await patcher.stageAhead(() => !signal.aborted);
-      this.#failure = '';
+      this.#failures.look = '';
       this.#tell(patcher.layout, plan, ahead);
       if (ahead?.left === 'interrupted') return RETRY_MS;
       const isMoving = ahead?.left === 'changed' || plan.problems.some(isUnsettled);
       const rescanMs = this.#config.rescanSeconds * 1000;
       return isMoving ? Math.min(this.#config.settleSeconds * 1000, rescanMs) : rescanMs;
     } catch (error) {
-      return this.#fail(error);
+      this.#fail('look', error);
+      // What a start would do is not known any more, so it is said again when it is.
+      this.#said = '';
+      return Math.min(RETRY_MS * 5, this.#config.rescanSeconds * 1000);
     }
   }
 
@@ -159,18 +163,15 @@ class Watch {
     this.#ready = ready;
   }
 
-  #fail(error: unknown): number {
+  #fail(what: 'look' | 'ask', error: unknown): void {
     const failure = toFailure(error, this.#use.home);
     if (failure === undefined) throw error;
     this.#exitCode = failure.exitCode;
-    if (failure.message !== this.#failure) {
+    if (!Object.values(this.#failures).includes(failure.message)) {
       const { code, message, hint } = failure;
       this.#use.say({ event: 'failed', code, message, hint });
     }
-    this.#failure = failure.message;
-    // What a start would do is not known any more, so it is said again when it is.
-    this.#said = '';
-    return Math.min(RETRY_MS * 5, this.#config.rescanSeconds * 1000);
+    this.#failures[what] = failure.message;
   }
 
   /** Asks a server that has to show that it is healthy. Returns whether it is to be asked again. */
@@ -186,10 +187,11 @@ class Watch {
         });
       };
       const { passed, waiting } = await checkHealthOnce({ files, home, config, complain }, signal);
+      this.#failures.ask = '';
       if (passed.length > 0) say({ event: 'healthy', packs: passed });
       return waiting.some(hasTime);
     } catch (error) {
-      this.#fail(error);
+      this.#fail('ask', error);
       return true;
     }
   }

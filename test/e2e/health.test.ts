@@ -423,6 +423,31 @@ describe('asked while the server runs', () => {
     expect(said).toMatch(/"event":"healthy","packs":\["patch0001"\]/);
     expect(await statusOf(home)).toMatchObject({ state: 'clean' });
   });
+
+  test('watch says once that it cannot ask, however often it looks meanwhile', async () => {
+    const home = makeHome();
+    const health = { kind: 'command', argv: ['false'], timeoutSeconds: 600 };
+    home.patch('patch0001', { health }, { 'a.txt': 'patched' });
+    await boot(home);
+    mkdirSync(home.path('repository/logs/prepatch/patch0001.health.log'), { recursive: true });
+    const options = ['--set', 'rescanSeconds=1', '--set', 'settleSeconds=0.1'];
+    const watch = startPrepatch(['watch', '--json', ...options, '--home', home.home.root]);
+    let said = '';
+    watch.child.stdout?.on('data', (text: string) => {
+      said += text;
+    });
+    await until(async () => said.includes('"failed"'));
+    await new Promise((resolve) => {
+      setTimeout(resolve, 3_000);
+    });
+    watch.child.kill('SIGTERM');
+    await watch.ended;
+    const events = said
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { event: string }).event);
+    expect(events).toEqual(['started', 'checked', 'failed', 'stopped']);
+  });
 });
 
 test('prepatch-boot starts Node as long as something is on probation, or quarantined', async () => {
