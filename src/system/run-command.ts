@@ -35,7 +35,7 @@ export type CommandOutcome =
 /** The door to commands; tests give another. */
 export interface Commands {
   run(request: CommandRequest): Promise<CommandOutcome>;
-  /** Ends what a killed run of ours has left running. */
+  /** Ends what a killed run of ours has left running. @throws PatchError ROLLBACK_FAILED where it does not end */
   stop(process: ProcessIdentity): Promise<void>;
 }
 
@@ -164,7 +164,17 @@ async function stopCommand(started: ProcessIdentity): Promise<void> {
   for (let waitedMs = 0; waitedMs < GRACE_MS && isAlive(started, own) === 'alive'; waitedMs += POLL_MS)
     await sleep(POLL_MS);
   signalGroup(started.pid, 'SIGKILL');
-  while (isAlive(started, own) === 'alive') await sleep(POLL_MS);
+  for (let waitedMs = 0; isAlive(started, own) === 'alive'; waitedMs += POLL_MS) {
+    if (waitedMs >= GRACE_MS) throw notEnded(started);
+    await sleep(POLL_MS);
+  }
+}
+
+/** It belongs to somebody else by now, or waits for a disk. */
+function notEnded({ pid }: ProcessIdentity): PatchError {
+  return new PatchError('ROLLBACK_FAILED', `the command of an earlier run, process ${pid}, cannot be ended`, {
+    hint: `End process ${pid}, then run prepatch recover.`,
+  });
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {

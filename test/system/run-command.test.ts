@@ -1,5 +1,6 @@
 // Commands as processes: argv without a shell, a small environment, a limit of time for the whole process group, output in the
 // log and never a value of the environment, and the end of what a killed run left running.
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,4 +141,19 @@ test('what was left running is stopped by its identity, and no other process is'
   expect(isRunning(started.pid)).toBe(true);
   await realCommands.stop(started);
   expect(await running).toMatchObject({ kind: 'signalled' });
+});
+
+test('one that cannot be ended is named, and not waited for without end', async () => {
+  // No signal to a group reaches it: it leads none.
+  const child = spawn('sleep', ['600']);
+  try {
+    const started = /\) (?:\S+ ){19}(\d+) /.exec(readFileSync(`/proc/${child.pid}/stat`, 'utf8'))?.[1] ?? '-';
+    const left = { ...ownIdentity(), pid: child.pid ?? 0, started };
+    await expect(realCommands.stop(left)).rejects.toMatchObject({
+      code: 'ROLLBACK_FAILED',
+      message: expect.stringContaining(`process ${child.pid}`) as string,
+    });
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
