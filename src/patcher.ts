@@ -416,9 +416,12 @@ export class Patcher {
 
   /**
    * One round over what is on probation: asks the server, and records what it has passed. Takes the lock only for that, and does
-   * nothing while another run has it.
+   * nothing while another run has it. `signal` says that the server has ended, or that nobody asks any more: nothing is recorded
+   * then, for what has passed says nothing of a server that is gone.
    */
-  async checkHealth(): Promise<{ readonly passed: readonly string[]; readonly waiting: readonly ProbationFacts[] }> {
+  async checkHealth(
+    signal?: AbortSignal,
+  ): Promise<{ readonly passed: readonly string[]; readonly waiting: readonly ProbationFacts[] }> {
     const { files, now } = this.#doors;
     const ledger = readLedger(files, this.#layout);
     const waiting = () => this.#describeProbation(readLedger(files, this.#layout)?.probation);
@@ -429,10 +432,11 @@ export class Patcher {
       const sinceMs = sinceOf(one, (transaction) => this.#looker.committedMs(transaction));
       for (const check of one.checks) {
         const leftMs = one.startedMs === undefined ? 0 : one.startedMs + check.health.timeoutSeconds * 1000 - now();
-        if (leftMs > 0 && (await this.#passes(check, sinceMs, leftMs))) passed.push(check);
+        if (signal?.aborted !== true && leftMs > 0 && (await this.#passes(check, sinceMs, leftMs, signal)))
+          passed.push(check);
       }
     }
-    if (passed.length === 0) return { passed: [], waiting: waiting() };
+    if (passed.length === 0 || signal?.aborted === true) return { passed: [], waiting: waiting() };
     const isPassed = (check: HealthCheck) => passed.some((one) => isDeepStrictEqual(one, check));
     await this.#withLock(this.#config.waitSeconds * 1000, async (lock) => {
       const latest = readLedger(files, this.#layout);
@@ -447,17 +451,21 @@ export class Patcher {
     return { passed: [...new Set(passed.map(({ pack }) => pack))], waiting: waiting() };
   }
 
-  async #passes(check: HealthCheck, sinceMs: number, leftMs: number): Promise<boolean> {
+  async #passes(check: HealthCheck, sinceMs: number, leftMs: number, signal?: AbortSignal): Promise<boolean> {
     const { health, pack } = check;
     switch (health.kind) {
       case 'file':
         return isTouchedSince(this.#doors.files, this.#layout, check, sinceMs);
       case 'url':
-        return (await import('./system/answers-well.js')).answersWell(health.url, Math.min(leftMs, URL_LIMIT_MS));
+        return (await import('./system/answers-well.js')).answersWell(
+          health.url,
+          Math.min(leftMs, URL_LIMIT_MS),
+          signal,
+        );
       case 'command': {
         if (!this.#config.allowCommands) return false;
         const { runHealthCommand } = await import('./transaction/actions/run-health-command.js');
-        return runHealthCommand(this.#context(), pack, health, Math.min(leftMs, COMMAND_LIMIT_MS));
+        return runHealthCommand(this.#context(), pack, health, Math.min(leftMs, COMMAND_LIMIT_MS), signal);
       }
     }
   }

@@ -1,11 +1,12 @@
 // Runs a request over its homes; where there are several, side by side, and one that fails leaves the others alone. The exit
 // code is the worst of them. The server is started only where every home allows it.
 
-import { errnoOf, ExitCode, PatchError } from '../error.js';
+import { ExitCode, PatchError } from '../error.js';
 import { findHome } from '../home/find-home.js';
 import { becomeServer } from '../daemon/become-server.js';
 import { readSettings } from '../daemon/read-settings.js';
 import { StampCandidate } from '../daemon/stamp.js';
+import { toFailure } from '../daemon/to-failure.js';
 import { useHome } from '../daemon/use-home.js';
 import { colorStyle, plainStyle, type Style } from '../report/style.js';
 import type { Files } from '../system/files.js';
@@ -79,6 +80,7 @@ async function runHome(surroundings: Surroundings, given: string | undefined): P
     return await runIn(surroundings, home);
   } catch (error) {
     const failure = toFailure(error, home);
+    if (failure === undefined) throw error;
     writeStandard('error', explainFailure(failure, isOnly ? undefined : home));
     const document = { home: home === '' ? null : home, error: describeFailure(failure) };
     return { home, exitCode: failure.exitCode, document, text: '' };
@@ -110,15 +112,6 @@ async function runIn(surroundings: Surroundings, home: string): Promise<Outcome>
   } finally {
     progress?.clear();
   }
-}
-
-/** An error of the file system that nobody expected here is still one of the home, not a defect. */
-function toFailure(error: unknown, home: string): PatchError {
-  if (error instanceof PatchError) return error;
-  const errno = errnoOf(error);
-  if (errno === undefined) throw error;
-  const path = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : home;
-  return new PatchError('UNREADABLE', `${path} cannot be read (${errno})`, { path, cause: error });
 }
 
 /** Options that are settings, and `--set KEY=VALUE`. @throws PatchError BAD_USAGE */

@@ -1,6 +1,7 @@
 // Runs one command line: request, homes, the use case, its report. With --json, standard output has one document and nothing
 // else; everything for people who watch goes to standard error or the log files.
 
+import { explainDefect } from '../daemon/to-failure.js';
 import { ExitCode, PatchError } from '../error.js';
 import { writeStandard } from '../system/standard-stream.js';
 import { parseArguments } from './arguments.js';
@@ -14,7 +15,10 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     if (request !== undefined) return await runRequest(request);
     return await answerWithYargs(args);
   } catch (error) {
-    if (!(error instanceof PatchError)) return explainDefect(error);
+    if (!(error instanceof PatchError)) {
+      writeStandard('error', explainDefect(error));
+      return ExitCode.attention;
+    }
     writeStandard('error', explainFailure(error));
     if (asksForJson(args)) writeStandard('out', `${JSON.stringify({ error: describeFailure(error) }, null, 2)}\n`);
     return error.exitCode;
@@ -24,11 +28,4 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 function asksForJson(args: readonly string[]): boolean {
   const separator = args.indexOf('--');
   return (separator < 0 ? args : args.slice(0, separator)).includes('--json');
-}
-
-/** Nothing is known of the home then, so the code is the one that asks for attention, and no server starts. */
-function explainDefect(error: unknown): number {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  writeStandard('error', `prepatch: this is a defect of prepatch; prepatch status says how the home is\n${text}\n`);
-  return ExitCode.attention;
 }

@@ -1,13 +1,14 @@
 // The hook of a Node server, run before its first module loads: recover, apply or revert, verify. Worker threads and child
 // processes of the server inherit the hook's option; only the server's own main thread runs it.
 
-import { PatchError } from '../error.js';
+import { ExitCode } from '../error.js';
 import { findHome } from '../home/find-home.js';
 import { renderRun } from '../report/run-text.js';
 import { plainStyle } from '../report/style.js';
 import type { Files } from '../system/files.js';
 import { isMainProgram, isRunning } from '../system/is-main-program.js';
 import { readSettings } from './read-settings.js';
+import { explainDefect, toFailure } from './to-failure.js';
 import { useHome } from './use-home.js';
 
 /** Set to the process that has run the hook, for those that it starts. */
@@ -28,8 +29,9 @@ export async function runBootHook(doors: BootHookDoors): Promise<number | undefi
   const mark = Number(environment[MARK]);
   const isInherited = Number.isInteger(mark) && mark > 0 && mark !== doors.processId && isRunning(mark);
   if (!isMainProgram() || isInherited) return undefined;
+  let home = currentFolder;
   try {
-    const home = findHome(files, { given: undefined, carbonHome: environment['CARBON_HOME'], currentFolder });
+    home = findHome(files, { given: undefined, carbonHome: environment['CARBON_HOME'], currentFolder });
     const { config } = await readSettings(files, home, { environment, given: { name: 'hook', values: {} } });
     const result = await useHome(
       { files, home, config, isLogged: true, complain: (message) => say(`prepatch: ${message}\n`) },
@@ -40,8 +42,12 @@ export async function runBootHook(doors: BootHookDoors): Promise<number | undefi
     environment[MARK] = String(doors.processId);
     return undefined;
   } catch (error) {
-    if (!(error instanceof PatchError)) throw error;
-    say(`prepatch: ${error.message}\n  ${error.hint}\n`);
-    return error.exitCode;
+    const failure = toFailure(error, home);
+    if (failure === undefined) {
+      say(explainDefect(error));
+      return ExitCode.attention;
+    }
+    say(`prepatch: ${failure.message}\n  ${failure.hint}\n`);
+    return failure.exitCode;
   }
 }

@@ -23,32 +23,35 @@ export class EventStream {
   /** Every event from now on, until the reader leaves the loop or the signal is given. */
   read(signal?: AbortSignal): AsyncIterableIterator<PatchEvent> {
     const queue: PatchEvent[] = [];
-    let wake: (() => void) | undefined;
+    /** Calls of `next` that came before their event, oldest first; there are none while something is in the queue. */
+    const waiting: ((result: IteratorResult<PatchEvent>) => void)[] = [];
     let isOver = false;
     const stop = this.on((event) => {
+      const first = waiting.shift();
+      if (first !== undefined) {
+        first({ value: event, done: false });
+        return;
+      }
       if (event.kind === 'progress' && isSameProgress(queue.at(-1), event)) queue.pop();
       queue.push(event);
-      wake?.();
     });
     const end = () => {
       isOver = true;
       stop();
       signal?.removeEventListener('abort', end);
-      wake?.();
+      for (const last of waiting.splice(0)) last({ value: undefined, done: true });
     };
     if (signal?.aborted === true) end();
     else signal?.addEventListener('abort', end);
     const iterator: AsyncIterableIterator<PatchEvent> = {
       [Symbol.asyncIterator]: () => iterator,
       next: async () => {
-        for (;;) {
-          const value = queue.shift();
-          if (value !== undefined) return { value, done: false };
-          if (isOver) return { value: undefined, done: true };
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
+        const value = queue.shift();
+        if (value !== undefined) return { value, done: false };
+        if (isOver) return { value: undefined, done: true };
+        return new Promise((resolve) => {
+          waiting.push(resolve);
+        });
       },
       return: async () => {
         queue.length = 0;

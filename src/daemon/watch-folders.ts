@@ -7,6 +7,8 @@ import type { Files } from '../system/files.js';
 
 export interface FolderWatchDoors {
   readonly files: Files;
+  /** Nobody waits for a folder to be watched once it is given. */
+  readonly signal: AbortSignal;
   readonly wake: () => void;
   /** Told when the system cannot tell of changes, such as when there are too many folders. */
   readonly complain: (message: string) => void;
@@ -34,10 +36,12 @@ export class FolderWatch {
     const options = { ignoreInitial: true, followSymlinks: false, ignorePermissionErrors: true, atomic: false };
     const parents = [...new Set(this.#folders.map((folder) => dirname(folder)))];
     const isNear = (path: string) => parents.includes(path) || this.#folders.includes(path);
+    const existing = this.#existing();
     this.#watchers = [
       // Their coming and going shows in the folders above them.
       watch(parents, { ...options, depth: 0, ignored: (path) => !isNear(path) }),
-      watch(this.#existing(), { ...options, ignored: (path) => this.#isOurs(path) }),
+      // Of no folders at all, chokidar never says that it has begun.
+      ...(existing.length === 0 ? [] : [watch(existing, { ...options, ignored: (path) => this.#isOurs(path) })]),
     ];
     await Promise.all(this.#watchers.map((watcher) => this.#begin(watcher)));
   }
@@ -50,15 +54,22 @@ export class FolderWatch {
   }
 
   #begin(watcher: FSWatcher): Promise<void> {
+    const { signal, wake, complain } = this.#doors;
     return new Promise((resolve) => {
+      const begun = () => {
+        signal.removeEventListener('abort', begun);
+        resolve();
+      };
+      signal.addEventListener('abort', begun);
+      if (signal.aborted) begun();
       watcher
-        .on('all', () => this.#doors.wake())
+        .on('all', () => wake())
         .on('error', (error) => {
-          if (!this.#isBlind) this.#doors.complain(error instanceof Error ? error.message : String(error));
+          if (!this.#isBlind) complain(error instanceof Error ? error.message : String(error));
           this.#isBlind = true;
-          resolve();
+          begun();
         })
-        .once('ready', () => resolve());
+        .once('ready', begun);
     });
   }
 

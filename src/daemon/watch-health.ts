@@ -3,10 +3,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.js';
-import { PatchError } from '../error.js';
+import { errnoOf } from '../error.js';
 import type { Patcher } from '../patcher.js';
 import type { ProbationFacts } from '../plan/probation.js';
 import type { Files } from '../system/files.js';
+import { toRunError } from '../transaction/to-patch-error.js';
 import { useHome } from './use-home.js';
 
 export interface HealthUse {
@@ -20,17 +21,26 @@ const PAUSE_MS = 1000;
 /** How soon the end of the server is noticed. */
 const STEP_MS = 100;
 
+/** Whatever the file system refuses is said and tried again: the server runs, and must not end by it. */
 export async function watchHealth(use: HealthUse, signal: AbortSignal): Promise<void> {
-  let said = '';
+  const said = new Set<string>();
+  const complain = (message: string) => {
+    if (said.has(message)) return;
+    said.add(message);
+    try {
+      use.complain(message);
+    } catch (error) {
+      // What is said goes into a file, perhaps, and that is on the full disk too.
+      if (errnoOf(error) === undefined) throw error;
+    }
+  };
   while (!signal.aborted) {
     try {
-      const { waiting } = await checkHealthOnce(use);
+      const { waiting } = await checkHealthOnce({ ...use, complain }, signal);
       if (!waiting.some(hasTime)) return;
     } catch (error) {
       // It is tried again: what is on probation is taken back by the next start where this does not end well.
-      if (!(error instanceof PatchError)) throw error;
-      if (error.message !== said) use.complain(error.message);
-      said = error.message;
+      complain(toRunError(error, use.home).message);
     }
     await sleepUntil(signal);
   }
@@ -40,9 +50,12 @@ async function sleepUntil(signal: AbortSignal): Promise<void> {
   for (let waitedMs = 0; waitedMs < PAUSE_MS && !signal.aborted; waitedMs += STEP_MS) await sleep(STEP_MS);
 }
 
-/** One round. @throws PatchError */
-export function checkHealthOnce({ files, home, config, complain }: HealthUse): ReturnType<Patcher['checkHealth']> {
-  return useHome({ files, home, config, isLogged: true, complain }, (patcher) => patcher.checkHealth());
+/** One round, which ends early, and records nothing, where `signal` is given meanwhile. @throws PatchError */
+export function checkHealthOnce(
+  { files, home, config, complain }: HealthUse,
+  signal: AbortSignal,
+): ReturnType<Patcher['checkHealth']> {
+  return useHome({ files, home, config, isLogged: true, complain }, (patcher) => patcher.checkHealth(signal));
 }
 
 /** Whether asking again can still change anything. */

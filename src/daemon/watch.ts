@@ -3,7 +3,7 @@
 // Whatever it leaves when it is killed is swept by the next pass or the next start.
 
 import type { Config } from '../config.js';
-import { errnoOf, ExitCode, PatchError } from '../error.js';
+import { ExitCode } from '../error.js';
 import { ignoreEvents } from '../event.js';
 import type { Layout } from '../home/layout.js';
 import { isUnsettled } from '../home/settle.js';
@@ -13,6 +13,7 @@ import type { Bulk } from '../system/bulk.js';
 import type { Files } from '../system/files.js';
 import type { AheadReport } from '../transaction/ahead.js';
 import { findOwner } from '../transaction/lock.js';
+import { toFailure } from './to-failure.js';
 import type { WatchEvent } from './watch-event.js';
 import { checkHealthOnce, hasTime } from './watch-health.js';
 import type { FolderWatch } from './watch-folders.js';
@@ -53,7 +54,8 @@ class Watch {
   #isWoken = false;
   #isPaused = false;
   #said = '';
-  #failure = '';
+  /** The failure that was said last, of the looks and of the asking: each may go on while the other goes well. */
+  readonly #failures = { look: '', ask: '' };
   #problems: readonly Problem[] = [];
   #ready = '';
   #exitCode: number = ExitCode.done;
@@ -102,14 +104,17 @@ class Watch {
       if (this.#isPaused) say({ event: 'resumed' });
       this.#isPaused = false;
       const { plan, ahead } = await patcher.stageAhead(() => !signal.aborted);
-      this.#failure = '';
+      this.#failures.look = '';
       this.#tell(patcher.layout, plan, ahead);
       if (ahead?.left === 'interrupted') return RETRY_MS;
       const isMoving = ahead?.left === 'changed' || plan.problems.some(isUnsettled);
       const rescanMs = this.#config.rescanSeconds * 1000;
       return isMoving ? Math.min(this.#config.settleSeconds * 1000, rescanMs) : rescanMs;
     } catch (error) {
-      return this.#fail(error);
+      this.#fail('look', error);
+      // What a start would do is not known any more, so it is said again when it is.
+      this.#said = '';
+      return Math.min(RETRY_MS * 5, this.#config.rescanSeconds * 1000);
     }
   }
 
@@ -119,6 +124,7 @@ class Watch {
       const { FolderWatch } = await import('./watch-folders.js');
       this.#folders = new FolderWatch([layout.patches, layout.servicepacks], {
         files: this.#use.files,
+        signal: this.#use.signal,
         wake: () => this.#wakeUp(),
         complain: (message) => this.#use.say({ event: 'blind', message }),
       });
@@ -157,22 +163,20 @@ class Watch {
     this.#ready = ready;
   }
 
-  #fail(error: unknown): number {
+  #fail(what: 'look' | 'ask', error: unknown): void {
     const failure = toFailure(error, this.#use.home);
+    if (failure === undefined) throw error;
     this.#exitCode = failure.exitCode;
-    if (failure.message !== this.#failure) {
+    if (!Object.values(this.#failures).includes(failure.message)) {
       const { code, message, hint } = failure;
       this.#use.say({ event: 'failed', code, message, hint });
     }
-    this.#failure = failure.message;
-    // What a start would do is not known any more, so it is said again when it is.
-    this.#said = '';
-    return Math.min(RETRY_MS * 5, this.#config.rescanSeconds * 1000);
+    this.#failures[what] = failure.message;
   }
 
   /** Asks a server that has to show that it is healthy. Returns whether it is to be asked again. */
   async #askServer(): Promise<boolean> {
-    const { files, home, config, say } = this.#use;
+    const { files, home, config, signal, say } = this.#use;
     try {
       const complain = (message: string) => {
         say({
@@ -182,11 +186,12 @@ class Watch {
           hint: 'Give the user that runs prepatch the right to write it.',
         });
       };
-      const { passed, waiting } = await checkHealthOnce({ files, home, config, complain });
+      const { passed, waiting } = await checkHealthOnce({ files, home, config, complain }, signal);
+      this.#failures.ask = '';
       if (passed.length > 0) say({ event: 'healthy', packs: passed });
       return waiting.some(hasTime);
     } catch (error) {
-      this.#fail(error);
+      this.#fail('ask', error);
       return true;
     }
   }
@@ -219,11 +224,4 @@ class Watch {
     });
     this.#wake = undefined;
   }
-}
-
-function toFailure(error: unknown, home: string): PatchError {
-  if (error instanceof PatchError) return error;
-  const errno = errnoOf(error);
-  if (errno === undefined) throw error;
-  return new PatchError('UNREADABLE', `${home} cannot be read (${errno})`, { path: home, cause: error });
 }

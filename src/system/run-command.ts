@@ -15,6 +15,8 @@ export interface CommandRequest {
   /** Over what is passed on of our own environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Ends it and all that it has started, as its time does. */
+  readonly signal?: AbortSignal;
   /** Gets standard output and standard error, after a line `heading`. */
   readonly log: string;
   readonly heading: string;
@@ -33,7 +35,7 @@ export type CommandOutcome =
 /** The door to commands; tests give another. */
 export interface Commands {
   run(request: CommandRequest): Promise<CommandOutcome>;
-  /** Ends what a killed run of ours has left running. */
+  /** Ends what a killed run of ours has left running. @throws PatchError ROLLBACK_FAILED where it does not end */
   stop(process: ProcessIdentity): Promise<void>;
 }
 
@@ -55,6 +57,8 @@ const PASSED_ON = [
 const CAPTURE_LIMIT_BYTES = 1024 * 1024;
 /** Between the polite signal and the other. */
 const GRACE_MS = 2_000;
+/** After the other: what has not ended by then waits for a disk, or has nobody who collects it. */
+const KILLED_MS = 500;
 const POLL_MS = 20;
 const LOG_FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 const CAPTURE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -88,12 +92,19 @@ function runTo(request: CommandRequest, stdout: number, stderr: number): Promise
       windowsHide: true,
     });
     let timedOut = false;
+    let ending = Promise.resolve();
+    const stop = () => {
+      ending = endGroup(child);
+    };
     const timer = setTimeout(() => {
       timedOut = true;
-      void endGroup(child);
+      stop();
     }, request.timeoutMs);
+    request.signal?.addEventListener('abort', stop);
+    if (request.signal?.aborted === true) stop();
     const settle = (finish: () => void) => {
       clearTimeout(timer);
+      request.signal?.removeEventListener('abort', stop);
       finish();
     };
     child.once('error', (error) =>
@@ -103,9 +114,12 @@ function runTo(request: CommandRequest, stdout: number, stderr: number): Promise
     );
     child.once('exit', (code, signal) =>
       settle(() => {
-        if (timedOut) resolve({ kind: 'timed-out' });
-        else if (signal !== null) resolve({ kind: 'signalled', signal });
-        else resolve({ kind: 'exited', exitCode: code ?? 0, output: undefined });
+        // Whoever hears of its end undoes what it did: nothing of it may still be at work.
+        void ending.then(() => {
+          if (timedOut) resolve({ kind: 'timed-out' });
+          else if (signal !== null) resolve({ kind: 'signalled', signal });
+          else resolve({ kind: 'exited', exitCode: code ?? 0, output: undefined });
+        });
       }),
     );
     if (child.pid === undefined || request.started === undefined) return;
@@ -131,6 +145,16 @@ async function endGroup(child: ChildProcess): Promise<void> {
     await sleep(POLL_MS);
   // The group outlives its first process where others of it go on.
   signalGroup(child.pid, 'SIGKILL');
+  for (let waitedMs = 0; waitedMs < KILLED_MS && hasGroup(child.pid); waitedMs += POLL_MS) await sleep(POLL_MS);
+}
+
+function hasGroup(pid: number): boolean {
+  try {
+    process.kill(-pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH';
+  }
 }
 
 async function stopCommand(started: ProcessIdentity): Promise<void> {
@@ -140,7 +164,17 @@ async function stopCommand(started: ProcessIdentity): Promise<void> {
   for (let waitedMs = 0; waitedMs < GRACE_MS && isAlive(started, own) === 'alive'; waitedMs += POLL_MS)
     await sleep(POLL_MS);
   signalGroup(started.pid, 'SIGKILL');
-  while (isAlive(started, own) === 'alive') await sleep(POLL_MS);
+  for (let waitedMs = 0; isAlive(started, own) === 'alive'; waitedMs += POLL_MS) {
+    if (waitedMs >= GRACE_MS) throw notEnded(started);
+    await sleep(POLL_MS);
+  }
+}
+
+/** It belongs to somebody else by now, or waits for a disk. */
+function notEnded({ pid }: ProcessIdentity): PatchError {
+  return new PatchError('ROLLBACK_FAILED', `the command of an earlier run, process ${pid}, cannot be ended`, {
+    hint: `End process ${pid}, then run prepatch recover.`,
+  });
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {

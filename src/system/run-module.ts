@@ -1,6 +1,7 @@
 // Calls a method of an ES module in a thread of its own, which is ended when its time is over, whatever it does: one that loops,
 // or waits for ever, cannot keep a start from ending. What it prints goes to the log, never to our standard output.
 
+import { StringDecoder } from 'node:string_decoder';
 import { Worker } from 'node:worker_threads';
 
 export interface ModuleRequest {
@@ -32,6 +33,15 @@ export type ModuleOutcome =
 const THREAD = `
 const { parentPort, workerData } = require('node:worker_threads');
 const { url, method, needed, home, options, undo } = workerData;
+// Over the port, what is printed keeps its place before the result; a thread's own streams are behind, and cut off at its end.
+for (const [name, stream] of [['out', process.stdout], ['error', process.stderr]]) {
+  stream._writev = null;
+  stream._write = (chunk, encoding, done) => {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+    parentPort.postMessage({ kind: 'printed', stream: name, bytes: Uint8Array.from(bytes) });
+    done();
+  };
+}
 const values = new Map(Object.entries(workerData.values));
 const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 const toJson = (value) => {
@@ -77,34 +87,66 @@ const run = async () => {
 run().then((outcome) => parentPort.postMessage(outcome));
 `;
 
-type Message = ModuleOutcome | { readonly kind: 'log'; readonly text: string };
+type Message =
+  | ModuleOutcome
+  | { readonly kind: 'log'; readonly text: string }
+  | { readonly kind: 'printed'; readonly stream: 'out' | 'error'; readonly bytes: Uint8Array };
+
+/** More than that without a line end is no line. */
+const LINE_LIMIT_CHARACTERS = 64 * 1024;
+
+/** What is printed, by whole lines: one may be written in parts, and a character too. */
+class Printed {
+  readonly #log: (text: string) => void;
+  readonly #decoder = new StringDecoder('utf8');
+  #begun = '';
+
+  constructor(log: (text: string) => void) {
+    this.#log = log;
+  }
+
+  add(bytes: Uint8Array): void {
+    const text = this.#begun + this.#decoder.write(bytes);
+    const end = text.length > LINE_LIMIT_CHARACTERS ? text.length : text.lastIndexOf('\n') + 1;
+    this.#begun = text.slice(end);
+    if (end > 0) this.#log(text.slice(0, end).trimEnd());
+  }
+
+  end(): void {
+    const text = this.#begun + this.#decoder.end();
+    this.#begun = '';
+    if (text !== '') this.#log(text.trimEnd());
+  }
+}
 
 export async function runModule(request: ModuleRequest): Promise<ModuleOutcome> {
   const { log, timeoutMs, ...workerData } = request;
   const worker = new Worker(THREAD, { eval: true, workerData, execArgv: [], stdout: true, stderr: true });
+  const printed = { out: new Printed(log), error: new Printed(log) };
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise((resolve) => {
       timer = setTimeout(() => {
         resolve({ kind: 'timed-out' });
       }, timeoutMs);
-      for (const stream of [worker.stdout, worker.stderr])
-        stream.setEncoding('utf8').on('data', (text: string) => {
-          log(text.trimEnd());
-        });
       worker.on('message', (message: Message) => {
         if (message.kind === 'log') log(message.text);
+        else if (message.kind === 'printed') printed[message.stream].add(message.bytes);
         else resolve(message);
       });
+      let message = 'its thread ended without a result';
       worker.on('error', (error) => {
-        resolve({ kind: 'failed', while: 'running', message: error instanceof Error ? error.message : String(error) });
+        message = error instanceof Error ? error.message : String(error);
       });
+      // The end comes after all that it has printed, an error perhaps before.
       worker.on('exit', () => {
-        resolve({ kind: 'failed', while: 'running', message: 'its thread ended without a result' });
+        resolve({ kind: 'failed', while: 'running', message });
       });
     });
   } finally {
     clearTimeout(timer);
+    printed.out.end();
+    printed.error.end();
     await worker.terminate();
   }
 }

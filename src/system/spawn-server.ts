@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { isatty } from 'node:tty';
 import { PatchError } from '../error.js';
+import { writeStandard } from './standard-stream.js';
 
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 /** A terminal sends these to every process in the foreground; passed on too, the server would get them twice. */
@@ -29,7 +30,8 @@ export async function spawnServer(
   if (program === undefined) throw new PatchError('BAD_USAGE', 'no server was named after --');
   if (meanwhile !== undefined) {
     const end = new AbortController();
-    const beside = meanwhile(end.signal);
+    // Handled at once: a rejection that nobody awaits yet would end this process, and leave the server without its parent.
+    const beside = meanwhile(end.signal).catch(sayLost);
     const status = await runChild(program, args).finally(() => {
       end.abort();
     });
@@ -41,6 +43,16 @@ export async function spawnServer(
   if (execve !== undefined && path !== undefined && canReplace(path))
     execve.call(process, path, [program, ...args], process.env);
   return runChild(program, args);
+}
+
+/** The server goes on as it would without us, and so does its exit status. */
+function sayLost(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  try {
+    writeStandard('error', `prepatch: nothing goes on beside the server any more\n${text}\n`);
+  } catch {
+    // There is nowhere left to say it.
+  }
 }
 
 function runChild(program: string, args: readonly string[]): Promise<number> {

@@ -1,6 +1,6 @@
 // Health-gated commits, through the command line: what is on probation, who says that the server is healthy, and what becomes of
 // packs with which it is not.
-import { existsSync, renameSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ProbationFacts } from '../../src/plan/probation.js';
@@ -355,6 +355,40 @@ describe('asked while the server runs', () => {
     expect(home.read('repository/logs/prepatch/patch0001.health.log')).toContain('asked');
   });
 
+  test('a server that ends while it is asked is not healthy, and nothing asks on', async () => {
+    const home = makeHome();
+    const argv = ['sh', '-c', 'echo $$ > data/asking; exec sleep 50'];
+    home.patch('patch0001', { health: { kind: 'command', argv, timeoutSeconds: 600 } }, { 'a.txt': 'patched' });
+    const server = 'until [ -s data/asking ]; do sleep 0.05; done; exit 9';
+    const words = ['boot', '--home', home.home.root, '--', 'sh', '-c', server];
+    const ended = await runPrepatch(words, { cwd: home.home.root, timeoutMs: 20_000 });
+    expect(ended.exitCode).toBe(9);
+    expect(() => process.kill(Number(home.read('data/asking')), 0)).toThrow('ESRCH');
+    expect(await statusOf(home)).toMatchObject({ state: 'probation' });
+  });
+
+  test('what it answers after its end does not count', async () => {
+    const home = makeHome();
+    const argv = ['sh', '-c', 'trap "exit 0" TERM; echo > data/asking; while :; do sleep 0.1; done'];
+    home.patch('patch0001', { health: { kind: 'command', argv, timeoutSeconds: 600 } }, { 'a.txt': 'patched' });
+    const server = 'until [ -e data/asking ]; do sleep 0.05; done; exit 9';
+    const words = ['boot', '--home', home.home.root, '--', 'sh', '-c', server];
+    expect(await runPrepatch(words, { cwd: home.home.root, timeoutMs: 20_000 })).toMatchObject({ exitCode: 9 });
+    expect(log(home)).not.toContain('the server has shown that it is healthy');
+    expect(await statusOf(home)).toMatchObject({ state: 'probation' });
+  });
+
+  test('a log that cannot be written is said once; the server goes on, and what it ends with is passed on', async () => {
+    const home = makeHome();
+    const health = { kind: 'command', argv: ['false'], timeoutSeconds: 60 };
+    home.patch('patch0001', { health }, { 'a.txt': 'patched' });
+    mkdirSync(home.path('repository/logs/prepatch/patch0001.health.log'), { recursive: true });
+    const ended = await boot(home, '--', 'sh', '-c', 'sleep 2.5; exit 7');
+    expect(ended.exitCode).toBe(7);
+    expect(ended.stderr).toMatch(/^prepatch: patch0001: health: [^\n]*patch0001\.health\.log: EISDIR\n$/);
+    expect(await statusOf(home)).toMatchObject({ state: 'probation' });
+  });
+
   test('a command is refused where policy allows none', async () => {
     const home = makeHome();
     home.write('prepatch.yaml', 'allowCommands: false\n');
@@ -388,6 +422,31 @@ describe('asked while the server runs', () => {
     expect(await watch.ended).toMatchObject({ exitCode: 0 });
     expect(said).toMatch(/"event":"healthy","packs":\["patch0001"\]/);
     expect(await statusOf(home)).toMatchObject({ state: 'clean' });
+  });
+
+  test('watch says once that it cannot ask, however often it looks meanwhile', async () => {
+    const home = makeHome();
+    const health = { kind: 'command', argv: ['false'], timeoutSeconds: 600 };
+    home.patch('patch0001', { health }, { 'a.txt': 'patched' });
+    await boot(home);
+    mkdirSync(home.path('repository/logs/prepatch/patch0001.health.log'), { recursive: true });
+    const options = ['--set', 'rescanSeconds=1', '--set', 'settleSeconds=0.1'];
+    const watch = startPrepatch(['watch', '--json', ...options, '--home', home.home.root]);
+    let said = '';
+    watch.child.stdout?.on('data', (text: string) => {
+      said += text;
+    });
+    await until(async () => said.includes('"failed"'));
+    await new Promise((resolve) => {
+      setTimeout(resolve, 3_000);
+    });
+    watch.child.kill('SIGTERM');
+    await watch.ended;
+    const events = said
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { event: string }).event);
+    expect(events).toEqual(['started', 'checked', 'failed', 'stopped']);
   });
 });
 

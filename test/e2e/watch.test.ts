@@ -162,6 +162,25 @@ test('a drop folder may be deleted, made again, moved away and back', LONG, asyn
   await applied('patch0002', 'patch0003');
 });
 
+test('both drop folders may be missing, from the beginning or later, and come', LONG, async () => {
+  for (const folder of ['patches', 'servicepacks']) rmSync(home.path(folder), { recursive: true, force: true });
+  const program = watch();
+  let seen = (await said(program, (event) => event.event === 'checked')).length;
+  const add = async () => {
+    mkdirSync(home.path('patches'));
+    home.addPatch('patch0001', [{ ...A, tag: 'a1' }]);
+    seen = (await said(program, isStaged(1), seen)).length;
+  };
+  await add();
+  home.remove('patches');
+  seen = (await said(program, wouldApply(), seen)).length;
+  await add();
+  home.remove('patches');
+  await said(program, wouldApply(), seen);
+  program.signal('SIGTERM');
+  expect(await program.ended).toMatchObject({ status: 0 });
+});
+
 test('the home itself may be away for a while', LONG, async () => {
   const program = watch('rescanSeconds=1');
   let seen = (await said(program, (event) => event.event === 'checked')).length;

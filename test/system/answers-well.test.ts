@@ -53,6 +53,13 @@ describe('over HTTP', () => {
     expect(await answersWell(`http://127.0.0.1:${port}/`, 50)).toBe(false);
   });
 
+  test('nor longer than until a signal', async () => {
+    const end = new AbortController();
+    const port = await listen(http.createServer(() => end.abort()));
+    expect(await answersWell(`http://127.0.0.1:${port}/`, 120_000, end.signal)).toBe(false);
+    expect(await answersWell(`http://127.0.0.1:${port}/`, 120_000, end.signal)).toBe(false);
+  });
+
   test('one that goes on answering has answered with its status', async () => {
     const port = await listen(http.createServer((_, response) => void response.writeHead(200).write('for ever')));
     expect(await answersWell(`http://127.0.0.1:${port}/`, LONG_MS)).toBe(true);

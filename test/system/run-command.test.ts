@@ -1,5 +1,6 @@
 // Commands as processes: argv without a shell, a small environment, a limit of time for the whole process group, output in the
 // log and never a value of the environment, and the end of what a killed run left running.
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,10 +95,23 @@ test('a program that is not there, and a signal', async () => {
 });
 
 test('a limit of time ends the whole process group', async () => {
-  const outcome = await run(['sh', '-c', 'sleep 600 & echo $! > child; sleep 600'], { timeoutMs: 300 });
+  const script = '(trap "" TERM; exec sleep 600) & echo $! > child; sleep 600';
+  const outcome = await run(['sh', '-c', script], { timeoutMs: 300 });
+  const child = Number(readFileSync(join(folder, 'child'), 'utf8'));
+  expect(isRunning(child), 'what runs on works against the undoing').toBe(false);
   expect(outcome).toEqual({ kind: 'timed-out' });
+});
+
+test('a signal to us ends the whole process group', async () => {
+  const end = new AbortController();
+  const script = 'sleep 600 & echo $! > child; sleep 600';
+  const running = run(['sh', '-c', script], { signal: end.signal, timeoutMs: 600_000 });
+  await until(() => existsSync(join(folder, 'child')) && readFileSync(join(folder, 'child'), 'utf8') !== '');
+  end.abort();
+  expect(await running).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
   const child = Number(readFileSync(join(folder, 'child'), 'utf8'));
   await until(() => !isRunning(child));
+  expect(await run(['sleep', '600'], { signal: end.signal })).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
 });
 
 test('a run that cannot record its process stops it', async () => {
@@ -127,4 +141,19 @@ test('what was left running is stopped by its identity, and no other process is'
   expect(isRunning(started.pid)).toBe(true);
   await realCommands.stop(started);
   expect(await running).toMatchObject({ kind: 'signalled' });
+});
+
+test('one that cannot be ended is named, and not waited for without end', async () => {
+  // No signal to a group reaches it: it leads none.
+  const child = spawn('sleep', ['600']);
+  try {
+    const started = /\) (?:\S+ ){19}(\d+) /.exec(readFileSync(`/proc/${child.pid}/stat`, 'utf8'))?.[1] ?? '-';
+    const left = { ...ownIdentity(), pid: child.pid ?? 0, started };
+    await expect(realCommands.stop(left)).rejects.toMatchObject({
+      code: 'ROLLBACK_FAILED',
+      message: expect.stringContaining(`process ${child.pid}`) as string,
+    });
+  } finally {
+    child.kill('SIGKILL');
+  }
 });

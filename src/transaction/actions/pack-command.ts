@@ -22,6 +22,8 @@ export interface PackCommand {
   /** A path that is free: standard output is returned. */
   readonly capture?: string;
   readonly started?: (process: ProcessIdentity) => void;
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
 }
 
 /** The log of a pack's action, relative to the logs folder. */
@@ -61,6 +63,7 @@ export async function runPackCommand(context: TransactionContext, request: PackC
     heading: `${title}: ${command.argv[0] ?? ''}`,
     ...(request.capture === undefined ? {} : { capture: request.capture }),
     ...(request.started === undefined ? {} : { started: request.started }),
+    ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
   const seeLog = `its output is in ${join(layout.logs, log)}`;
   switch (outcome.kind) {
