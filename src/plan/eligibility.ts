@@ -78,10 +78,24 @@ type Verdict =
   | { readonly kind: 'superseded'; readonly entry: SupersededPack };
 
 /**
- * Decides for all packs at once: first which are eligible at all, then which of them wait because an earlier one ends the run.
- * What is applied already waits only where it needs a pack that does.
+ * Decides for all packs at once. Packs whose rules contradict each other in a circle have several sound choices: what a bare home
+ * would get stays once it is there, so that no start takes back what the start before has chosen.
  */
 export function chooseEligible(input: EligibilityInput): Eligibility {
+  if (input.applied.length > 0) {
+    const bare = choose({ ...input, applied: [] });
+    const applied = new Set(input.applied);
+    const isThere = bare.apply.length === applied.size && bare.apply.every(({ pack }) => applied.has(pack));
+    if (isThere && bare.deferred.length === 0) return bare;
+  }
+  return choose(input);
+}
+
+/**
+ * First which packs are eligible at all, then which of them wait because an earlier one ends the run. What is applied already waits
+ * only where it needs a pack that does.
+ */
+function choose(input: EligibilityInput): Eligibility {
   const applied = new Set(input.applied);
   const deadlocked = new Set<string>();
   for (;;) {
