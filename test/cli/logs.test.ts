@@ -10,7 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { runPrepatch } from '../support/command.js';
 import { TestHome } from '../support/home-builder.js';
@@ -94,17 +94,21 @@ describe('the detail logs', () => {
     expect(lines.length).toBeGreaterThan(5);
   });
 
-  test('a name cannot forge a line', async () => {
+  test.each([
+    ['of a pack, which is refused', 'patch0009%', 'a.txt', 'patch0009\\n[2026-01-01'],
+    ['of a file', 'patch0009', 'folder/a%', 'folder/a\\u000a[2026-01-01'],
+  ])('a name cannot forge a line: that %s', async (_, pack, file, shown) => {
+    const forged = (name: string) => name.replace('%', '\n[2026-01-01 00:00:00,000]  INFO {x} -  forged');
     makeHome();
-    home.addPatch('patch0009\n[2026-01-01 00:00:00,000]  INFO {x} -  forged', [
-      { name: 'org.z', version: '1.0.0', tag: 'z' },
-    ]);
+    const path = home.path('patches', forged(pack), forged(file));
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, 'z');
     await runPrepatch(['apply', '--home', home.root]);
     for (const name of ['../patches.log', 'level2.log']) {
       const lines = linesOf(logs('prepatch', name));
       expect(lines.filter((line) => line.endsWith('{x} -  forged') && line.startsWith('[2026-01-01'))).toEqual([]);
     }
-    expect(readFileSync(home.logFile, 'utf8')).toContain('patch0009\\u000a[2026-01-01');
+    expect(readFileSync(home.logFile, 'utf8')).toContain(shown);
   });
 });
 
