@@ -15,6 +15,8 @@ import { isTouchedSince, sinceOf } from './home/look-at-health.js';
 import type { Exclusion } from './home/observe.js';
 import type { Pack } from './home/pack.js';
 import { sweepZips } from './home/zip-cache.js';
+import { type Look, Looker, type LookerDoors } from './patcher/looker.js';
+import { RunLog } from './patcher/run-log.js';
 import {
   APPLYING,
   appliedLines,
@@ -52,8 +54,6 @@ import { toPatchError } from './transaction/to-patch-error.js';
 import { findOwner, hasDeadLocks, Lock, waitForOthers } from './transaction/lock.js';
 import { examineInterruption, isInterrupted, type Recovery, recover } from './transaction/recover.js';
 import { findRemnants, sweepRemnants } from './transaction/sweep-remnants.js';
-import { type Look, Looker, type LookerDoors } from './patcher/looker.js';
-import { RunLog } from './patcher/run-log.js';
 import { type ActionsRequest, runTransaction, type TransactionContext } from './transaction/transaction.js';
 
 export interface PatcherDoors extends LookerDoors {

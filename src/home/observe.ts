@@ -90,7 +90,7 @@ export async function observe(
   problems.push(...selection.problems);
   const listed = [...candidates, ...listing.patches];
   const leftOut = [...excluded, ...selection.leftOut].map((one) => {
-    const there = listed.find((pack) => pack.name === one.name && pack.kind === one.kind);
+    const there = listed.find((pack) => isMeant(one, pack));
     const zip = there?.zip?.path;
     return { ...one, held: there?.held === true, ...(zip === undefined ? {} : { zip }) };
   });

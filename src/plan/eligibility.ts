@@ -82,13 +82,13 @@ type Verdict =
  * would get stays once it is there, so that no start takes back what the start before has chosen.
  */
 export function chooseEligible(input: EligibilityInput): Eligibility {
-  if (input.applied.length > 0) {
-    const bare = choose({ ...input, applied: [] });
-    const applied = new Set(input.applied);
-    const isThere = bare.apply.length === applied.size && bare.apply.every(({ pack }) => applied.has(pack));
-    if (isThere && bare.deferred.length === 0) return bare;
-  }
-  return choose(input);
+  const chosen = choose(input);
+  const applied = new Set(input.applied);
+  const isThere = ({ apply }: Eligibility) =>
+    apply.length === applied.size && apply.every(({ pack }) => applied.has(pack));
+  if (applied.size === 0 || isThere(chosen)) return chosen;
+  const bare = choose({ ...input, applied: [] });
+  return isThere(bare) && bare.deferred.length === 0 ? bare : chosen;
 }
 
 /**

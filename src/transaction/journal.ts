@@ -1,12 +1,12 @@
 // The record on disk of the transaction that runs (formats 3). One JSON record a line, each with its checksum; appended and
 // flushed, never rewritten. A torn last line was never acted upon and counts as not written; any other damage is an error.
 
-import { TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import { PatchError } from '../error.js';
 import type { FileEntry } from '../home/entry.js';
 import { parseRooted } from '../home/layout.js';
 import type { Operation } from '../plan/operation.js';
 import type { StepsMs } from '../state/history.js';
+import { TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import { digestText } from '../system/digest-text.js';
 import type { Files } from '../system/files.js';
 import type { ProcessIdentity } from '../system/process-identity.js';

@@ -45,7 +45,7 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
   }
   try {
     for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);
-    restoreModes(context, undoable);
+    restoreModes(context, operations);
     if (failures.length === 0 && operations.length > 0) verifyRestored(context, undoable);
   } catch (error) {
     failures.push(rollbackError(context, undefined, error));
@@ -230,8 +230,11 @@ function reportLeft(context: TransactionContext, operation: Operation): void {
 }
 
 /** Folders that are back have the mode that they had, whatever the umask of this run. */
-function restoreModes({ files, layout }: TransactionContext, { begin }: Undoable): void {
-  for (const operation of begin.operations) {
+function restoreModes(
+  { files, layout }: TransactionContext,
+  operations: readonly (readonly [number, Operation])[],
+): void {
+  for (const [, operation] of operations) {
     if (operation.kind !== 'remove-directory') continue;
     const target = absolute(layout, operation.path);
     const stat = files.stat(target);

@@ -1,13 +1,13 @@
 // What can still be done for an interrupted transaction whose journal is damaged or gone: the records that are whole are
 // used; else each backup is put back where it can be proven to belong. Nothing is deleted but our own copies.
 
-import { TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import { dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { Md5, RootedPath } from '../home/entry.js';
 import { jarTargetName, readJar } from '../home/jar.js';
 import { absolute, display, rooted } from '../home/layout.js';
 import type { Ledger } from '../plan/ledger.js';
+import { TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import { parseWholeRecords } from './journal.js';
 import { recoverJournal, strayWork } from './recover.js';
 import { setAside } from './set-aside.js';

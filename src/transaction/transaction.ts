@@ -28,7 +28,6 @@ import {
   type TransactionSummary,
   type WorkFolder,
 } from './journal.js';
-
 import type { Lock } from './lock.js';
 import { rollBack } from './rollback.js';
 import { sweepRemnants } from './sweep-remnants.js';
