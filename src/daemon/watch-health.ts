@@ -7,7 +7,7 @@ import { errnoOf } from '../error.js';
 import type { Patcher } from '../patcher.js';
 import type { ProbationFacts } from '../plan/probation.js';
 import type { Files } from '../system/files.js';
-import { toRunError } from '../transaction/to-patch-error.js';
+import { toFailure } from './to-failure.js';
 import { useHome } from './use-home.js';
 
 export interface HealthUse {
@@ -40,7 +40,9 @@ export async function watchHealth(use: HealthUse, signal: AbortSignal): Promise<
       if (!waiting.some(hasTime)) return;
     } catch (error) {
       // It is tried again: what is on probation is taken back by the next start where this does not end well.
-      complain(toRunError(error, use.home).message);
+      const failure = toFailure(error, use.home);
+      if (failure === undefined) throw error;
+      complain(failure.message);
     }
     await sleepUntil(signal);
   }

@@ -11,14 +11,6 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENAMETOOLONG: 'NAME_TOO_LONG',
 };
 
-/** The error that a whole run ends with: what no step has named is named by the path that node:fs gives. A defect is thrown on. */
-export function toRunError(error: unknown, home: string): PatchError {
-  const path = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : home;
-  const isRefused = errnoOf(error) === 'EACCES' || errnoOf(error) === 'EPERM';
-  const named = toPatchError(error, 'reading', path, 'UNREADABLE');
-  return isRefused && named !== error ? new PatchError('UNREADABLE', named.message, { path, cause: error }) : named;
-}
-
 /** A PatchError as it is; an errno as the code that fits, else `fallback`. A defect is thrown on. */
 export function toPatchError(error: unknown, doing: string, path: string, fallback: ErrorCode): PatchError {
   if (error instanceof PatchError) return error;

@@ -139,6 +139,15 @@ class Stage {
   }
 }
 
+/** For whole starts: nothing is on record, and the real prepatch is asked. */
+function unpatchedStage(shell: Shell): Stage {
+  const stage = new Stage(shell, REAL_NODE);
+  for (const path of ['.prepatch', 'default/configuration/prePatched.txt', 'servicepacks/servicepack001'])
+    rmSync(stage.path(path), { recursive: true });
+  stage.write('plugins/core_1.0.0.txt', 'original\n');
+  return stage;
+}
+
 interface BootOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -485,12 +494,8 @@ describe.each(SHELLS)('$argv', (shell) => {
 
   describe.skipIf(!shell.isThere)('with prepatch', () => {
     test('a start that finds nothing makes the stamp, the next needs no Node, a drop is applied and the stamp renewed', async () => {
-      const stage = new Stage(shell, REAL_NODE);
+      const stage = unpatchedStage(shell);
       try {
-        rmSync(stage.path('.prepatch'), { recursive: true });
-        for (const path of ['default/configuration/prePatched.txt', 'servicepacks/servicepack001'])
-          rmSync(stage.path(path), { recursive: true });
-        stage.write('plugins/core_1.0.0.txt', 'original\n');
         const boot = async () => (await stage.boot({ program: ROOT })).asked;
         // Applies, looks again and makes the stamp, needs no Node.
         expect([await boot(), await boot(), await boot()]).toEqual([true, true, false]);
@@ -509,12 +514,8 @@ describe.each(SHELLS)('$argv', (shell) => {
     });
 
     test('with a zip among the patches the next start needs no Node either, until the zip is replaced', async () => {
-      const stage = new Stage(shell, REAL_NODE);
+      const stage = unpatchedStage(shell);
       try {
-        rmSync(stage.path('.prepatch'), { recursive: true });
-        for (const path of ['default/configuration/prePatched.txt', 'servicepacks/servicepack001'])
-          rmSync(stage.path(path), { recursive: true });
-        stage.write('plugins/core_1.0.0.txt', 'original\n');
         const zip = async (text: string) => {
           const archive = new JSZip().file('patch0003/core_1.0.0.txt', text);
           writeFileSync(stage.path('patches/patch0003.zip'), await archive.generateAsync({ type: 'uint8array' }));

@@ -1,11 +1,11 @@
 // Runs the engine over a home behind any file layer, as the command line would, and reads the home as the crash tools do: names,
 // bytes, modes and link targets of everything but logs and our own state; and what must not be left over in that state.
+import { toFailure } from '../../src/daemon/to-failure.js';
 import type { Config, Policy } from '../../src/config.js';
 import type { PatchError } from '../../src/error.js';
 import type { PatchEvent } from '../../src/event.js';
 import { Patcher, type RunResult } from '../../src/patcher.js';
 import type { Recovery } from '../../src/transaction/recover.js';
-import { toRunError } from '../../src/transaction/to-patch-error.js';
 import { SerialBulk } from '../../src/system/bulk.js';
 import type { Files } from '../../src/system/files.js';
 import { SimulatedCrash } from './faulty-files.js';
@@ -54,7 +54,8 @@ async function run<T>(
     return { kind: 'ended', exitCode, result, events };
   } catch (error) {
     if (error instanceof SimulatedCrash) return { kind: 'crashed', events };
-    const named = toRunError(error, home);
+    const named = toFailure(error, home);
+    if (named === undefined) throw error;
     return { kind: 'refused', exitCode: named.exitCode, error: named, events };
   }
 }
