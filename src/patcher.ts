@@ -7,12 +7,12 @@ import { type ErrorCode, errnoOf, ExitCode, PatchError } from './error.js';
 import type { EventSink, PatchEvent } from './event.js';
 import type { Finding } from './doctor.js';
 import { differsFromAppliedNames } from './home/applied-names.js';
-import { ABSENT, type Md5, type RootedPath } from './home/entry.js';
+import type { Md5, RootedPath } from './home/entry.js';
 import { detectLayout, hasCompanion } from './home/find-home.js';
 import { type Inventory, sameIdentity, UnknownContent } from './home/inventory.js';
 import { absolute, display, type Layout, type LayoutName } from './home/layout.js';
 import { isTouchedSince, sinceOf } from './home/look-at-health.js';
-import type { Exclusion } from './home/observe.js';
+import { type Exclusion, stateEntry } from './home/observe.js';
 import type { Pack } from './home/pack.js';
 import { sweepZips } from './home/zip-cache.js';
 import { type Look, Looker, type LookerDoors } from './patcher/looker.js';
@@ -765,7 +765,9 @@ export class Patcher {
     const quiet = plan.changes.length === 0 && !plan.detected.changed;
     const acts = plan.operations.some((operation) => operation.kind === 'action');
     const operations =
-      plan.ledger === undefined ? plan.operations : [...plan.operations, this.#ledgerOperation(plan.ledger, acts)];
+      plan.ledger === undefined
+        ? plan.operations
+        : [...plan.operations, this.#ledgerOperation(plan.ledger, acts, inventory)];
     const transaction = plan.ledger?.transaction ?? this.#newTransaction();
     this.#transaction = transaction;
     const verified = new Map<string, { readonly stat: FileStat; readonly md5: Md5 }>();
@@ -848,15 +850,9 @@ export class Patcher {
     };
   }
 
-  #ledgerOperation(ledger: Ledger, isLate: boolean): Operation {
-    const path = 'state:ledger.json' as RootedPath;
-    const { files } = this.#doors;
-    const stat = files.stat(absolute(this.#layout, path));
-    const before =
-      stat === undefined
-        ? ABSENT
-        : ({ kind: 'file', ...files.digest(absolute(this.#layout, path), false), mode: stat.mode } as const);
-    const write = writeText(path, before, formatLedger(ledger));
+  #ledgerOperation(ledger: Ledger, isLate: boolean, inventory?: Inventory): Operation {
+    const before = stateEntry(this.#doors.files, inventory, this.#layout.ledger);
+    const write = writeText('state:ledger.json' as RootedPath, before, formatLedger(ledger));
     return isLate && write.kind === 'write' ? { ...write, source: { kind: 'late' } } : write;
   }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { EventSink, PatchEvent, Phase } from '../event.js';
 import type { Layout } from '../home/layout.js';
 import { detailLogsOf, LOG_LEVELS, levelLog, STORY_LOG, textOf } from '../report/log-route.js';
-import { formatTimedLine, type TimedLine } from '../report/timed-line.js';
+import { formatTimedLine, formatTimedLines, type TimedLine } from '../report/timed-line.js';
 import type { Files } from '../system/files.js';
 import { LogFile } from '../system/log-file.js';
 import { StatusPageFile } from './status-page-file.js';
@@ -36,7 +36,7 @@ export class HomeLog {
   #waiting: TimedLine[] | undefined = [];
   #events: PatchEvent[] | undefined = [];
   /** Lines that are written together with the one that comes next. */
-  #burst = '';
+  #burst: TimedLine[] = [];
   #logger = 'prepatch';
   #step: Phase = 'look';
   #work: WorkLogger | undefined;
@@ -58,7 +58,7 @@ export class HomeLog {
     const text = textOf(event);
     if (text !== undefined) {
       const line = { ...text, timeMs, logger: this.#logger, step: this.#step };
-      if (this.#work !== undefined && event.kind === 'log' && event.more === true) this.#burst += formatTimedLine(line);
+      if (this.#work !== undefined && event.kind === 'log' && event.more === true) this.#burst.push(line);
       else this.#line(line);
     }
     this.#page?.advance(event);
@@ -83,8 +83,8 @@ export class HomeLog {
 
   #line(line: TimedLine): void {
     if (this.#work !== undefined) {
-      this.#work.write(line, this.#burst + formatTimedLine(line));
-      this.#burst = '';
+      this.#work.write(line, formatTimedLines([...this.#burst, line]));
+      this.#burst = [];
       return;
     }
     const text = formatTimedLine(line);

@@ -142,7 +142,7 @@ export async function observe(
     state,
     ledger,
     plugins,
-    stateEntries: new Map(stateFiles.map((path) => [stateRooted(layout, path), stateEntry(files, path)])),
+    stateEntries: new Map(stateFiles.map((path) => [stateRooted(layout, path), stateEntry(files, inventory, path)])),
     bundlesInfo: readBundlesInfo(files, layout),
     missingDirectories: missingDirectories(files, layout, [
       layout.plugins,
@@ -241,12 +241,14 @@ function readText(files: Files, path: string): string | undefined {
   }
 }
 
-function stateEntry(files: Files, path: string): FileEntry | typeof ABSENT {
+/** What is there before a state file is written. It is not in the way of a look that may not read: it is small, or known. */
+export function stateEntry(files: Files, inventory: Inventory | undefined, path: string): FileEntry | typeof ABSENT {
   const stat = files.stat(path);
   if (stat === undefined) return ABSENT;
   if (stat.kind !== 'file') throw new PatchError('NOT_A_FILE', `${path} is not a file`, { path });
-  const digests = files.digest(path, false);
-  return { kind: 'file', md5: digests.md5, sizeBytes: digests.sizeBytes, mode: stat.mode };
+  const known = inventory?.cache.lookup(path, stat);
+  const { md5, sizeBytes } = known === undefined ? files.digest(path, false) : { ...known, sizeBytes: stat.sizeBytes };
+  return { kind: 'file', md5, sizeBytes, mode: stat.mode };
 }
 
 function missingDirectories(files: Files, layout: Layout, folders: readonly string[]): RootedPath[] {

@@ -17,6 +17,7 @@ export function detectChanges(prior: readonly LedgerPack[], packs: readonly Ledg
   const reverted: string[] = [];
   const updated: string[] = [];
   const compare = (before: LedgerPack | undefined, after: LedgerPack | undefined) => {
+    if (before === after) return;
     if (before !== undefined && after !== undefined && before.name === after.name) {
       const changes = compareFiles(before, after);
       if (changes.length > 0) updated.push(after.name);

@@ -14,7 +14,7 @@ import {
   sameContent,
 } from '../home/entry.js';
 import { BACKUP_PACK, display, HELD_FOLDER, parentOf, rooted, splitRooted } from '../home/layout.js';
-import type { Pack } from '../home/pack.js';
+import type { Pack, PackFile } from '../home/pack.js';
 import { errorProblem, notice, type Problem } from '../problem.js';
 import type { ActionRules } from './action-operation.js';
 import { type ActionPlan, planActions } from './action-plan.js';
@@ -22,7 +22,7 @@ import { adopt } from './adopt.js';
 import { type BundlesInfoEdits, editBundlesInfo, NO_EDITS, type PlacedBundle } from './bundles-info.js';
 import { detectChanges, type Detection } from './detect.js';
 import { hasError } from './judge-plan.js';
-import type { BaseEntry, Ledger, LedgerPack, SeenFile } from './ledger.js';
+import type { BaseEntry, Ledger, LedgerFile, LedgerPack, SeenFile } from './ledger.js';
 import type { Observation, SeenPlugin } from './observation.js';
 import type { Keep, Operation, Source } from './operation.js';
 import type { Change, Plan } from './plan.js';
@@ -56,6 +56,8 @@ export interface Prior {
 }
 
 const BUNDLE_MODE = 0o644;
+/** What every pack has on record: name, kind, absorbs, files, directories. */
+const PLAIN_KEYS = 5;
 
 export function makePlan(observation: Observation, rules: PlanRules): Plan {
   return new Planner(observation, rules).plan();
@@ -82,6 +84,7 @@ class Planner {
   readonly #base: Record<RootedPath, BaseEntry> = {};
   #actions: ActionPlan | undefined;
   readonly #records = new Map<Pack, LedgerPack>();
+  readonly #recordedPacks: ReadonlyMap<string, LedgerPack>;
   #recordedContents: ReadonlyMap<RootedPath, ReadonlySet<Md5>> | undefined;
 
   constructor(observation: Observation, rules: PlanRules) {
@@ -89,6 +92,7 @@ class Planner {
     this.#rules = rules;
     this.#prior = observation.ledger === undefined ? adopt(observation) : fromLedger(observation.ledger);
     this.#packs = observation.packs.filter((pack) => !hasError(pack));
+    this.#recordedPacks = new Map(this.#prior.packs.map((pack) => [pack.name, pack]));
     for (const pack of this.#prior.packs) {
       for (const { target, mode } of pack.directories)
         this.#left.set(target, { after: { kind: 'directory', mode }, setsMode: false });
@@ -563,6 +567,9 @@ class Planner {
   }
 
   #makeRecord(pack: Pack): LedgerPack {
+    const recorded = this.#recordedPacks.get(pack.name);
+    // Most packs are as they were: what is the same object need not be compared again.
+    if (recorded !== undefined && isPlainlyAs(pack, recorded)) return recorded;
     const own = toLedgerPack(pack);
     const operations = this.#stack.operations.get(pack.name);
     if (operations === undefined || pack.operations === undefined) return own;
@@ -933,7 +940,7 @@ class Planner {
 /** An operation that writes a short text; its digests are filled in when it is staged. */
 export function writeText(path: RootedPath, before: Exclude<Entry, { kind: 'directory' }>, text: string): Operation {
   const placeholder = '0'.repeat(32) as Md5;
-  const sizeBytes = new TextEncoder().encode(text).length;
+  const sizeBytes = Buffer.byteLength(text, 'utf8');
   const mode = before.kind === 'file' ? before.mode : 0o644;
   return {
     kind: 'write',
@@ -988,6 +995,43 @@ export function toLedgerPack(pack: Pack): LedgerPack {
     ...(pack.removes === undefined ? {} : { removes: pack.removes }),
     ...(record === undefined ? {} : { manifest: record }),
   };
+}
+
+/** Whether a pack of nothing but files and folders would be recorded as it is; false in any doubt. */
+function isPlainlyAs(pack: Pack, recorded: LedgerPack): boolean {
+  const { files, directories } = pack;
+  const isPlain =
+    pack.manifest === undefined &&
+    pack.recorded === undefined &&
+    pack.operations === undefined &&
+    pack.removes === undefined &&
+    Object.keys(recorded).length === PLAIN_KEYS;
+  return (
+    isPlain &&
+    recorded.kind === pack.kind &&
+    sameList(recorded.absorbs, pack.absorbs) &&
+    recorded.files.length === files.length &&
+    recorded.directories.length === directories.length &&
+    recorded.files.every((one, index) => isPlainFileAs(files[index], one)) &&
+    recorded.directories.every((one, index) => {
+      const folder = directories[index];
+      return folder?.target === one.target && folder.entry.mode === one.mode;
+    })
+  );
+}
+
+function isPlainFileAs(file: PackFile | undefined, recorded: LedgerFile): boolean {
+  return (
+    file?.target === recorded.target &&
+    file.entry.md5 === recorded.md5 &&
+    file.fileName === recorded.fileName &&
+    file.entry.sizeBytes === recorded.sizeBytes &&
+    file.entry.mode === recorded.mode &&
+    file.bundle?.symbolicName === recorded.bundle?.symbolicName &&
+    file.bundle?.version === recorded.bundle?.version &&
+    (file.operation ?? recorded.operation ?? file.setsMode ?? recorded.setsMode) === undefined &&
+    recorded.source === undefined
+  );
 }
 
 function toSeenFile(plugin: Extract<SeenPlugin, { kind: 'file' }>): SeenFile {

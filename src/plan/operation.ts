@@ -9,6 +9,7 @@ export type Source =
   | { readonly kind: 'path'; readonly path: RootedPath }
   /** An original from the store; `lastUse` where nothing needs it there afterwards, so that it can be moved and not copied. */
   | { readonly kind: 'store'; readonly sha256: Sha256; readonly lastUse: boolean }
+  /** In a journal the text is empty: it lies in the staged file. */
   | { readonly kind: 'text'; readonly text: string }
   /** A text that is only known once the actions are done (the ledger, with what undoes them). */
   | { readonly kind: 'late' };

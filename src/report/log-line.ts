@@ -4,7 +4,14 @@ import type { LogLevel } from '../event.js';
 
 /** A line with its end. Control characters of the body are escaped, so that a name cannot forge a line. */
 export function formatLogLine(timeMs: number, level: LogLevel, logger: string, body: string): string {
-  return `[${formatTime(timeMs)}] ${level.toUpperCase().padStart(5)} {${logger}} -  ${escapeControls(body)}\n`;
+  return formatLogLines(timeMs, level, logger, [body]);
+}
+
+/** Lines of the same moment. They are searched for control characters together: a start may write thousands. */
+export function formatLogLines(timeMs: number, level: LogLevel, logger: string, bodies: readonly string[]): string {
+  const start = `[${formatTime(timeMs)}] ${level.toUpperCase().padStart(5)} {${logger}} -  `;
+  const safe = bodies.join('').search(CONTROLS) < 0 ? bodies : bodies.map(escapeControls);
+  return `${start}${safe.join(`\n${start}`)}\n`;
 }
 
 /** Local time with milliseconds after a comma: `2026-11-21 11:24:17,807`. */

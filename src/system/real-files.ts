@@ -36,6 +36,8 @@ import type { Digests, FileKind, FileStat, Files, RangeReader } from './files.js
 
 const PIECE_BYTES = 1024 * 1024;
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** By the bits of a mode: the methods of Stats cost a walk of thousands a tenth of its time. */
+const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK } = constants;
 const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 export class RealFiles implements Files {
@@ -293,10 +295,17 @@ function toFileStat(stats: Stats): FileStat {
   };
 }
 
-function kindOf(stats: Stats): FileKind {
-  if (stats.isFile()) return 'file';
-  if (stats.isDirectory()) return 'directory';
-  return stats.isSymbolicLink() ? 'link' : 'other';
+function kindOf({ mode }: Stats): FileKind {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return 'file';
+    case S_IFDIR:
+      return 'directory';
+    case S_IFLNK:
+      return 'link';
+    default:
+      return 'other';
+  }
 }
 
 function withDescriptor<T>(path: string, flags: number, use: (descriptor: number) => T, mode?: number): T {

@@ -130,7 +130,7 @@ class Transaction {
     await this.#stageOrSweep();
     try {
       this.#request.lock?.check();
-      this.#append(this.#beginRecord());
+      this.#append(forJournal(this.#beginRecord()));
       await this.#backUp();
       this.#request.lock?.check();
       this.#markBegun();
@@ -718,6 +718,16 @@ export function beforeOf(operation: Operation): FileEntry | undefined {
 /** What a path is to be after an operation. */
 export function afterOf(operation: WriteOperation | Extract<Operation, { kind: 'delete' }>): Entry {
   return operation.kind === 'write' ? operation.after : ABSENT;
+}
+
+/** A text lies in its staged file, or is in place; nothing that is done with a journal needs it a second time. */
+function forJournal(record: BeginRecord): BeginRecord {
+  const operations = record.operations.map((operation) =>
+    operation.kind === 'write' && operation.source.kind === 'text'
+      ? { ...operation, source: { kind: 'text', text: '' } as const }
+      : operation,
+  );
+  return { ...record, operations };
 }
 
 function withDigests(operation: Operation): Operation {
