@@ -1,6 +1,7 @@
 // From an observation to a plan: who wins, what resurfaces, what is kept, what is a problem. Pure; real homes are in test/e2e.
 import { describe, expect, test } from 'vitest';
 import { rooted } from '../../src/home/layout.js';
+import type { Pack, PackFile } from '../../src/home/pack.js';
 import type { Ledger } from '../../src/plan/ledger.js';
 import { makePlan, type PlanRules } from '../../src/plan/make-plan.js';
 import { errorProblem } from '../../src/problem.js';
@@ -139,6 +140,44 @@ describe('layers', () => {
     const plan = planOf({ ...home, plugins: { 'a.jar': 'p2' }, packs: [makePack('patch0001', { 'a.jar': 'p2' })] });
     expect([plan.operations, plan.update]).toEqual([[], ['patch0001']]);
     expect(plan.ledger?.packs[0]?.files[0]?.md5).toBe(md5Of('p2'));
+  });
+});
+
+describe('the record of a pack', () => {
+  const bundle = { symbolicName: 'a', version: '1.0.0' };
+  const plain = makePack('servicepack001', { 'a.jar': 'p1', 'folder/': '' }, { absorbs: ['patch0001'] });
+  const [file, folder] = [plain.files[0]!, plain.directories[0]!];
+  const home = applied({ 'a.jar': 'base' }, [{ ...plain, files: [{ ...file, bundle }] }]);
+  const planOfPack = (files: Partial<PackFile>, more: Partial<Pack> = {}) =>
+    planOf({ ...home, packs: [{ ...plain, files: [{ ...file, bundle, ...files }], ...more }] });
+
+  test('stays the one that is there where the pack says what it said', () => {
+    expect(planOfPack({}).ledger).toBeUndefined();
+    // Something else is new: what is the same is not made again.
+    const second = makePack('patch0002', { 'b.jar': 'p2' });
+    expect(planOf({ ...home, packs: [...home.packs!, second] }).ledger?.packs[0]).toBe(home.ledger.packs[0]);
+  });
+
+  test.each<[string, Partial<PackFile>, Partial<Pack>?]>([
+    ['the name of a file', { fileName: 'other.jar' }],
+    ['its target', { target: plugin('other.jar') }],
+    ['its content', { entry: { ...file.entry, md5: md5Of('p2') } }],
+    ['its length', { entry: { ...file.entry, sizeBytes: 7 } }],
+    ['its mode', { entry: { ...file.entry, mode: 0o600 } }],
+    ['whether its mode counts', { setsMode: true }],
+    ['the name of its bundle', { bundle: { ...bundle, symbolicName: 'b' } }],
+    ['the version of its bundle', { bundle: { ...bundle, version: '1.0.1' } }],
+    ['one file less', {}, { files: [] }],
+    ['what it absorbs', {}, { absorbs: [] }],
+    ['the mode of a folder', {}, { directories: [{ ...folder, entry: { ...folder.entry, mode: 0o700 } }] }],
+    ['the name of a folder', {}, { directories: [{ ...folder, target: plugin('other') }] }],
+    ['one folder less', {}, { directories: [] }],
+    ['what it takes away', {}, { removes: [plugin('x.jar')] }],
+    ['what it says of itself', {}, { recorded: { id: 'x', version: '1', fixes: [] } }],
+  ])('is made anew where it differs in %s', (_what, files, more) => {
+    const after = planOfPack(files, more).ledger?.packs[0];
+    expect(after).toBeDefined();
+    expect(after).not.toEqual(home.ledger.packs[0]);
   });
 });
 
