@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { EventSink, PatchEvent, Phase } from '../event.js';
 import type { Layout } from '../home/layout.js';
 import { detailLogsOf, LOG_LEVELS, levelLog, STORY_LOG, textOf } from '../report/log-route.js';
-import { formatTimedLine, formatTimedLines, type TimedLine } from '../report/timed-line.js';
+import { LINES_SHOWN } from '../report/page-model.js';
+import { formatTimedLine, type TimedLine } from '../report/timed-line.js';
 import type { Files } from '../system/files.js';
 import { LogFile } from '../system/log-file.js';
 import { StatusPageFile } from './status-page-file.js';
@@ -35,8 +36,8 @@ export class HomeLog {
   readonly #startedMs: number;
   #waiting: TimedLine[] | undefined = [];
   #events: PatchEvent[] | undefined = [];
-  /** Lines that are written together with the one that comes next. */
-  #burst: TimedLine[] = [];
+  /** Lines that are written together with the one that ends them. */
+  #burst: string[] = [];
   #logger = 'prepatch';
   #step: Phase = 'look';
   #work: WorkLogger | undefined;
@@ -50,6 +51,10 @@ export class HomeLog {
   }
 
   readonly write: EventSink = (event) => {
+    if (event.kind === 'log' && event.more === true && this.#work !== undefined) {
+      this.#burst.push(event.body);
+      return;
+    }
     const timeMs = this.#doors.now();
     if (event.kind === 'phase') this.#step = event.phase;
     const transaction = event.kind === 'phase' || event.kind === 'transaction' ? event.transaction : undefined;
@@ -57,9 +62,9 @@ export class HomeLog {
     if (event.kind !== 'progress') this.#events?.push(event);
     const text = textOf(event);
     if (text !== undefined) {
-      const line = { ...text, timeMs, logger: this.#logger, step: this.#step };
-      if (this.#work !== undefined && event.kind === 'log' && event.more === true) this.#burst.push(line);
-      else this.#line(line);
+      if (event.kind === 'log')
+        for (const body of this.#burst.slice(-LINES_SHOWN)) this.#page?.advance({ ...event, body });
+      this.#line({ ...text, timeMs, logger: this.#logger, step: this.#step });
     }
     this.#page?.advance(event);
   };
@@ -83,7 +88,7 @@ export class HomeLog {
 
   #line(line: TimedLine): void {
     if (this.#work !== undefined) {
-      this.#work.write(line, formatTimedLines([...this.#burst, line]));
+      this.#work.write(line, formatTimedLine(line, this.#burst));
       this.#burst = [];
       return;
     }

@@ -2,12 +2,10 @@
 
 import type { LogLevel } from '../event.js';
 
-/** A line with its end. Control characters of the body are escaped, so that a name cannot forge a line. */
-export function formatLogLine(timeMs: number, level: LogLevel, logger: string, body: string): string {
-  return formatLogLines(timeMs, level, logger, [body]);
-}
-
-/** Lines of the same moment. They are searched for control characters together: a start may write thousands. */
+/**
+ * Lines of one moment, with their ends. Control characters of a body are escaped, so that a name cannot forge a line; they are
+ * searched for together, since a start may write thousands of lines.
+ */
 export function formatLogLines(timeMs: number, level: LogLevel, logger: string, bodies: readonly string[]): string {
   const start = `[${formatTime(timeMs)}] ${level.toUpperCase().padStart(5)} {${logger}} -  `;
   const safe = bodies.join('').search(CONTROLS) < 0 ? bodies : bodies.map(escapeControls);

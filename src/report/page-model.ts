@@ -43,7 +43,7 @@ const STEPS: readonly Phase[] = [
   'cleanup',
   'rollback',
 ];
-const LINES_SHOWN = 30;
+export const LINES_SHOWN = 30;
 
 export function beginPage(home: string, nowMs: number): PageModel {
   const pending = { state: 'pending', startedMs: undefined, endedMs: undefined, doneItems: 0, totalItems: 0 } as const;

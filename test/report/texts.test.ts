@@ -6,7 +6,7 @@ import type { PackFacts } from '../../src/plan/pack-facts.js';
 import type { Problem } from '../../src/problem.js';
 import { formatBytes, formatDuration } from '../../src/report/format-amount.js';
 import { renderHistory } from '../../src/report/history-text.js';
-import { formatLogLine } from '../../src/report/log-line.js';
+import { formatLogLines } from '../../src/report/log-line.js';
 import { renderPlan } from '../../src/report/plan-text.js';
 import { renderProblems } from '../../src/report/problem-text.js';
 import { renderRun } from '../../src/report/run-text.js';
@@ -177,7 +177,7 @@ describe('names of others', () => {
         plainStyle,
       ),
     ],
-    ['a line of a log', formatLogLine(0, 'info', 'prepatch', EVIL).slice(0, -1)],
+    ['lines of a log', formatLogLines(0, 'info', 'prepatch', [EVIL]).slice(0, -1)],
   ];
 
   test.each(texts)('%s: no control reaches the terminal', (_, text) => {
