@@ -46,21 +46,20 @@ export function editBundlesInfo(
   earlier: BundlesInfoEdits,
   bundles: readonly PlacedBundle[],
 ): { text: string; edits: BundlesInfoEdits } {
+  if (bundles.length === 0 && earlier.added.length + earlier.replaced.length === 0) return { text, edits: NO_EDITS };
   const base = takeBack(splitLines(text), earlier);
   const prefix = locationPrefix(base.map((line) => line.text));
   const result = base.map((line) => line.text);
-  const lines = result.map(parseLine);
+  const listed = new ListedLines(result);
+  const versions = new Map<string, number>();
+  for (const bundle of bundles) versions.set(keyOf(bundle), (versions.get(keyOf(bundle)) ?? 0) + 1);
   for (const bundle of [...bundles].sort((a, b) => a.order - b.order || (a.file < b.file ? -1 : 1))) {
-    if (lines.some((line) => fileOf(line?.location) === bundle.file)) continue;
-    const same = lines.flatMap((line, index) => (line?.name === bundle.symbolicName ? [index] : []));
-    const versions = bundles.filter(
-      ({ symbolicName, order }) => symbolicName === bundle.symbolicName && order === bundle.order,
-    );
-    const [only] = same.length === 1 && versions.length === 1 ? same : [];
+    if (listed.hasFile(bundle.file)) continue;
+    const [only] = versions.get(keyOf(bundle)) === 1 ? listed.onlyLineOf(bundle.symbolicName) : [];
     const index = only ?? result.length;
-    const line = formatLine(bundle, prefix, lines[index]?.rest ?? DEFAULT_REST);
+    const line = formatLine(bundle, prefix, listed.restOf(index) ?? DEFAULT_REST);
     result[index] = line;
-    lines[index] = parseLine(line);
+    listed.set(index, line);
   }
   const added = result.slice(base.length);
   const replaced = base.flatMap((line, index) => {
@@ -74,6 +73,56 @@ export function editBundlesInfo(
     text: result.map((line, index) => `${line}${endOf(index)}`).join(''),
     edits: { added, replaced, endAdded },
   };
+}
+
+/** Lines by what they say, so that thousands of bundles can be placed among thousands of lines. */
+class ListedLines {
+  readonly #lines: (Line | undefined)[] = [];
+  readonly #files = new Map<string, number>();
+  readonly #byName = new Map<string, Set<number>>();
+
+  constructor(lines: readonly string[]) {
+    for (const [index, line] of lines.entries()) this.set(index, line);
+  }
+
+  hasFile(file: string): boolean {
+    return (this.#files.get(file) ?? 0) > 0;
+  }
+
+  /** Its index, where a symbolic name is listed once; else nothing. */
+  onlyLineOf(name: string): readonly number[] {
+    const indexes = this.#byName.get(name);
+    return indexes?.size === 1 ? [...indexes] : [];
+  }
+
+  restOf(index: number): string | undefined {
+    return this.#lines[index]?.rest;
+  }
+
+  set(index: number, text: string): void {
+    const before = this.#lines[index];
+    if (before !== undefined) {
+      this.#count(before, -1);
+      this.#byName.get(before.name)?.delete(index);
+    }
+    const line = parseLine(text);
+    this.#lines[index] = line;
+    if (line === undefined) return;
+    this.#count(line, 1);
+    const own = this.#byName.get(line.name);
+    if (own === undefined) this.#byName.set(line.name, new Set([index]));
+    else own.add(index);
+  }
+
+  #count({ location }: Line, by: number): void {
+    const file = location.slice(location.lastIndexOf('/') + 1);
+    this.#files.set(file, (this.#files.get(file) ?? 0) + by);
+  }
+}
+
+/** A bundle by name and pack: a pack may bring several versions of it. */
+function keyOf({ symbolicName, order }: PlacedBundle): string {
+  return `${order} ${symbolicName}`;
 }
 
 function splitLines(text: string): TextLine[] {
@@ -101,10 +150,6 @@ function parseLine(line: string): Line | undefined {
   const [name, version, location, ...rest] = parts;
   if (name === undefined || version === undefined || location === undefined || rest.length !== 2) return undefined;
   return { name: name.trim(), version: version.trim(), location: location.trim(), rest: rest.join(',') };
-}
-
-function fileOf(location: string | undefined): string | undefined {
-  return location?.slice(location.lastIndexOf('/') + 1);
 }
 
 /** How the other lines write the way to plugins. */
