@@ -1,7 +1,7 @@
 // One look at a home: packs, plugins, state files. Reads only what planning needs; what has not changed since an earlier
 // look is known from the cache and not read again.
 
-import { join, relative, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { Ledger } from '../plan/ledger.js';
 import type { BackupFile, Observation, SeenPlugin } from '../plan/observation.js';
@@ -175,9 +175,8 @@ function findLeftovers(ledger: Ledger | undefined, listing: PackListing): Observ
 /** The rooted path of a state file: below `state`, `patches` or the home, whichever holds it. */
 export function stateRooted(layout: Layout, path: string): RootedPath {
   for (const root of ['state', 'patches', 'components', 'home'] as const) {
-    const inside = relative(layout[root], path);
-    if (inside !== '' && !inside.startsWith(`..${sep}`) && inside !== '..')
-      return rooted(root, inside.split(sep).join('/'));
+    const folder = layout[root];
+    if (isBelow(folder, path)) return rooted(root, path.slice(folder.length + 1).replaceAll(sep, '/'));
   }
   throw new PatchError('OUTSIDE_HOME', `${path} is not inside the home ${layout.home}`, { path });
 }

@@ -417,7 +417,8 @@ class Planner {
   }
 
   /** An original that nothing needs in the store afterwards can be moved out of it and need not be copied. */
-  #markLastUses(): Operation[] {
+  #markLastUses(): readonly Operation[] {
+    if (!this.#writes.some((write) => write.kind === 'write' && write.source.kind === 'store')) return this.#writes;
     const uses = new Map<Sha256, number>();
     const use = (sha256: Sha256 | undefined) => sha256 !== undefined && uses.set(sha256, (uses.get(sha256) ?? 0) + 1);
     for (const base of Object.values<BaseEntry>(this.#base)) if (base.kind === 'file') use(base.sha256);

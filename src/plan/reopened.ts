@@ -15,11 +15,12 @@ export function findReopened(prior: readonly LedgerPack[], packs: readonly Pack[
   const fixed = new Set(packs.flatMap((pack) => pack.recorded?.fixes ?? pack.manifest?.fixes ?? []));
   return prior.flatMap(({ name, manifest }) => {
     const fixes = (manifest?.fixes ?? []).filter((fix) => !fixed.has(fix));
+    if (fixes.length === 0) return [];
     const isContained = packs.some(
       (pack) =>
         pack.absorbs.includes(name) ||
         pack.manifest?.supersedes.some(({ id }) => id === name || id === manifest?.id) === true,
     );
-    return fixes.length === 0 || isContained ? [] : [{ pack: name, stays: names.has(name), fixes }];
+    return isContained ? [] : [{ pack: name, stays: names.has(name), fixes }];
   });
 }
