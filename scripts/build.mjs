@@ -54,12 +54,12 @@ const LAZY_BUILTINS = {
     });
     const load = ({ path }) => {
       const names = Object.keys(process.getBuiltinModule(path)).filter((name) => name !== 'default');
+      // Inherited, since each importer is given a copy of the properties that are the object's own.
       return {
         loader: 'js',
         contents: `let loaded;
 const load = () => (loaded ??= process.getBuiltinModule(${JSON.stringify(path)}));
-module.exports = { ${names.map((name) => `get ${name}() { return load().${name}; }`).join(', ')}, get default() { return load(); } };
-Object.defineProperty(module.exports, '__esModule', { value: true });`,
+module.exports = Object.create({ ${names.map((name) => `get ${name}() { return load().${name}; }`).join(', ')}, get default() { return load(); } });`,
       };
     };
     for (const namespace of ['builtin', 'builtin-of-packages']) build.onLoad({ filter: /.*/, namespace }, load);
