@@ -1,5 +1,5 @@
 // Builds dist/: the command line as scripts with code caches, which bin/prepatch.js loads; the library as ES modules that share
-// chunks; the declarations in dist/types. All lie side by side, so that `new URL('./digest-worker.js', import.meta.url)` holds
+// chunks; the declarations in dist/types. All lie side by side, so that `new URL('./digest-worker.cjs', import.meta.url)` holds
 // in each. A build is made in a folder of its own and renamed to dist/ when it is whole; two builds at once are both whole.
 // Does nothing where dist/ is up to date; `--force` builds all the same.
 
@@ -23,10 +23,11 @@ import { DIST, digestInputs, isBuilt, makeStamp, ROOT } from './build-stamp.mjs'
 const COMMAND_LINE = 'src/cli/run.ts';
 /** The ES modules: output name → source. */
 const LIBRARY = { index: 'src/index.ts', boot: 'src/boot.ts' };
-const WORKER = { 'digest-worker': 'src/system/digest-worker.ts' };
+/** CommonJS: each thread would load Node's loader of ES modules for itself. */
+const WORKER = 'src/system/digest-worker.ts';
 
 /** What a start with nothing to do loads; of packages, only these may be in it (the others come by `await import()`). */
-const START_SOURCES = [COMMAND_LINE, LIBRARY.boot, WORKER['digest-worker']];
+const START_SOURCES = [COMMAND_LINE, LIBRARY.boot, WORKER];
 const EAGER_PACKAGES = ['semver'];
 /** Packages that have modules in common, and so are in one script. */
 const TOGETHER = [['winston', 'winston-transport']];
@@ -102,7 +103,7 @@ async function build() {
       ...(await bundleCommandLine(folder)),
       await bundleLibrary(folder),
       // By itself: a thread is to load nothing but what it runs.
-      await bundleModules(WORKER, folder),
+      await bundleWorker(folder),
     ];
     for (const metafile of metafiles) refuseHeavyStart(metafile);
     writeFileSync(join(folder, 'THIRD-PARTY-NOTICES.txt'), noticesOf(metafiles));
@@ -199,9 +200,9 @@ function nameCache(text) {
 
 async function bundleLibrary(folder) {
   const entries = Object.values(LIBRARY);
-  const trial = await bundleModules(LIBRARY, folder, { write: false });
+  const trial = await bundleModules(folder, { write: false });
   const core = eagerSources(trial, entries);
-  return bundleModules(LIBRARY, folder, { plugins: [wholeCore(trial, entries, core)] });
+  return bundleModules(folder, { plugins: [wholeCore(trial, entries, core)] });
 }
 
 /** What the entry points load at once, together: each of them loads all of it, as one file. */
@@ -245,10 +246,10 @@ function wholeCore(metafile, entries, core) {
   };
 }
 
-async function bundleModules(entries, folder, { write = true, plugins = [] } = {}) {
+async function bundleModules(folder, { write = true, plugins = [] } = {}) {
   const { metafile } = await esbuild.build({
     ...BUNDLED,
-    entryPoints: Object.entries(entries).map(([out, source]) => ({ out, in: source })),
+    entryPoints: Object.entries(LIBRARY).map(([out, source]) => ({ out, in: source })),
     outdir: folder,
     write,
     chunkNames: 'chunk-[hash]',
@@ -256,6 +257,17 @@ async function bundleModules(entries, folder, { write = true, plugins = [] } = {
     format: 'esm',
     banner: { js: MODULE_BANNER },
     plugins: [LAZY_BUILTINS, ...plugins],
+  });
+  return metafile;
+}
+
+async function bundleWorker(folder) {
+  const { metafile } = await esbuild.build({
+    ...BUNDLED,
+    entryPoints: [WORKER],
+    outfile: join(folder, 'digest-worker.cjs'),
+    format: 'cjs',
+    plugins: [LAZY_BUILTINS],
   });
   return metafile;
 }
