@@ -51,4 +51,10 @@ export default defineConfig(
     extends: [tseslint.configs.strict],
     rules: { eqeqeq: 'error', 'no-var': 'error', 'prefer-const': 'error' },
   },
+  {
+    // CommonJS, so that Node does not load its loader of ES modules for it.
+    files: ['bin/*.js'],
+    languageOptions: { sourceType: 'commonjs' },
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
 );

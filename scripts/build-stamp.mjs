@@ -16,8 +16,10 @@ const INPUTS = [
   'package-lock.json',
   'tsconfig.json',
   'tsconfig.build.json',
+  'bin/prepatch.js',
   'scripts/build.mjs',
   'scripts/build-stamp.mjs',
+  'scripts/warm-up.mjs',
 ];
 
 /** SHA-256, in hex, over the names and bytes of src/ and of the files that decide how it is built. */

@@ -1,12 +1,12 @@
-// Builds dist/: the entry points bundled as ES modules that share chunks, and the declarations in dist/types.
-// All outputs lie side by side, so that `new URL('./digest-worker.js', import.meta.url)` holds in whichever chunk it ends.
-// A build is made in a folder of its own and renamed to dist/ when it is whole; two builds at once are both whole.
+// Builds dist/: the command line as scripts with code caches, which bin/prepatch.js loads; the library as ES modules that share
+// chunks; the declarations in dist/types. All lie side by side, so that `new URL('./digest-worker.cjs', import.meta.url)` holds
+// in each. A build is made in a folder of its own and renamed to dist/ when it is whole; two builds at once are both whole.
 // Does nothing where dist/ is up to date; `--force` builds all the same.
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -19,26 +19,26 @@ import { join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
 import { DIST, digestInputs, isBuilt, makeStamp, ROOT } from './build-stamp.mjs';
 
-/** Whether an entry point that is not written yet is passed over with a notice. */
-const PASS_OVER_MISSING_ENTRIES = false;
-
-/** Output name → source. */
-const ENTRIES = {
-  main: 'src/cli/main.ts',
-  index: 'src/index.ts',
-  boot: 'src/boot.ts',
-  'digest-worker': 'src/system/digest-worker.ts',
-};
+/** The source of the command line, all of it but packages in one script: main.cjs. */
+const COMMAND_LINE = 'src/cli/run.ts';
+/** The ES modules: output name → source. */
+const LIBRARY = { index: 'src/index.ts', boot: 'src/boot.ts' };
+/** CommonJS: each thread would load Node's loader of ES modules for itself. */
+const WORKER = 'src/system/digest-worker.ts';
 
 /** What a start with nothing to do loads; of packages, only these may be in it (the others come by `await import()`). */
-const START_ENTRIES = ['main', 'boot', 'digest-worker'];
+const START_SOURCES = [COMMAND_LINE, LIBRARY.boot, WORKER];
 const EAGER_PACKAGES = ['semver'];
-/** The name of the entry point of threads. */
-const WORKER = 'digest-worker';
+/** Packages that have modules in common, and so are in one script. */
+const TOGETHER = [['winston', 'winston-transport']];
 
-/** What bundled CommonJS packages expect; made when the first of them asks. */
-const BANNER = `let prepatchRequire;
+/** What bundled CommonJS packages expect of an ES module; made when the first of them asks. */
+const MODULE_BANNER = `let prepatchRequire;
 const require = (name) => (prepatchRequire ??= process.getBuiltinModule('node:module').createRequire(import.meta.url))(name);`;
+/** A script is a function, which bin/prepatch.js calls. */
+const SCRIPT_BANNER = `(function (module, require, load, filename) {
+const importMeta = { get url() { return require('node:url').pathToFileURL(filename).href; } };`;
+const SCRIPT_FOOTER = '})';
 
 /**
  * Node's own modules, each loaded when the first of its exports is used. An ES import of one reads all its exports at once, and
@@ -54,16 +54,34 @@ const LAZY_BUILTINS = {
     });
     const load = ({ path }) => {
       const names = Object.keys(process.getBuiltinModule(path)).filter((name) => name !== 'default');
+      // Inherited, since each importer is given a copy of the properties that are the object's own.
       return {
         loader: 'js',
         contents: `let loaded;
 const load = () => (loaded ??= process.getBuiltinModule(${JSON.stringify(path)}));
-module.exports = { ${names.map((name) => `get ${name}() { return load().${name}; }`).join(', ')}, get default() { return load(); } };
-Object.defineProperty(module.exports, '__esModule', { value: true });`,
+module.exports = Object.create({ ${names.map((name) => `get ${name}() { return load().${name}; }`).join(', ')}, get default() { return load(); } });`,
       };
     };
     for (const namespace of ['builtin', 'builtin-of-packages']) build.onLoad({ filter: /.*/, namespace }, load);
   },
+};
+
+/** How packages are called that a script asks another script for. */
+const PACKAGE = 'package';
+
+const BUNDLED = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  minify: true,
+  platform: 'node',
+  // Its first entry is UMD, whose requires no bundler can follow.
+  alias: { 'jsonc-parser': './node_modules/jsonc-parser/lib/esm/main.js' },
+  target: 'node20.19',
+  sourcemap: 'linked',
+  sourcesContent: false,
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
 };
 
 try {
@@ -75,17 +93,32 @@ try {
 }
 
 async function build() {
-  const entries = presentEntries();
   // Before the sources are read: if one changes meanwhile, the stamp is the older one and the next start builds again.
   const inputs = digestInputs();
   mkdirSync(join(ROOT, '.cache'), { recursive: true });
   const folder = mkdtempSync(join(ROOT, '.cache', 'build-'));
   chmodSync(folder, 0o755);
   try {
-    const metafile = await bundle(entries, folder);
-    refuseHeavyStart(metafile, folder);
-    writeFileSync(join(folder, 'THIRD-PARTY-NOTICES.txt'), noticesOf(metafile));
-    declare(folder);
+    const metafiles = [
+      ...(await bundleCommandLine(folder)),
+      await bundleLibrary(folder),
+      // By itself: a thread is to load nothing but what it runs.
+      await bundleWorker(folder),
+    ];
+    for (const metafile of metafiles) refuseHeavyStart(metafile);
+    writeFileSync(join(folder, 'THIRD-PARTY-NOTICES.txt'), noticesOf(metafiles));
+    const compiler = [
+      'node_modules/typescript/bin/tsc',
+      '-p',
+      'tsconfig.build.json',
+      '--outDir',
+      join(folder, 'types'),
+    ];
+    const made = await Promise.allSettled([
+      run('the declarations', compiler, 'stdout'),
+      run('the code caches', ['scripts/warm-up.mjs', folder], 'stderr'),
+    ]);
+    for (const { reason } of made) if (reason !== undefined) throw reason;
     const stamp = makeStamp(inputs);
     writeFileSync(join(folder, stamp.name), stamp.text);
     install(folder);
@@ -94,24 +127,82 @@ async function build() {
   }
 }
 
-function presentEntries() {
-  const missing = Object.values(ENTRIES).filter((source) => !existsSync(join(ROOT, source)));
-  if (missing.length > 0 && !PASS_OVER_MISSING_ENTRIES) throw new Error(`${missing.join(', ')} is missing`);
-  for (const source of missing) console.error(`build: ${source} is not there; passed over`);
-  return Object.fromEntries(Object.entries(ENTRIES).filter(([, source]) => !missing.includes(source)));
+/** All of src/ in one script, and each package that it imports, or group of them, in one of its own. */
+async function bundleCommandLine(folder) {
+  const parts = new Map();
+  const bundlePart = (packages) => {
+    const [name] = packages;
+    if (!parts.has(name)) parts.set(name, bundlePackages(packages, folder));
+    return parts.get(name);
+  };
+  const core = await bundleScript('main', { entryPoints: [COMMAND_LINE], plugins: [inScripts(bundlePart)] }, folder);
+  const metafiles = (await Promise.all(parts.values())).map(({ metafile }) => metafile);
+  return [core.metafile, ...metafiles];
 }
 
-async function bundle(entries, folder) {
-  const { [WORKER]: worker, ...starts } = entries;
-  const trial = await bundleTogether(starts, folder, { write: false });
-  const core = eagerSources(trial, Object.values(starts));
-  const parts = [await bundleTogether(starts, folder, { plugins: [wholeCore(trial, Object.values(starts), core)] })];
-  // By itself: a thread is to load nothing but what it runs.
-  if (worker !== undefined) parts.push(await bundleTogether({ [WORKER]: worker }, folder));
+/** A script that exports packages by their names, each loaded when it is asked for, as by `require`. */
+function bundlePackages(names, folder) {
+  const exported = names
+    .map((name) => JSON.stringify(name))
+    .map((name) => `get ${name}() { return required(require(${name})); }`);
+  const contents = `const required = (loaded) => loaded['module.exports'] ?? loaded;
+module.exports = { ${exported.join(', ')} };`;
+  const name = names[0].replaceAll(/^@.*\//g, '');
+  return bundleScript(`${name}-[hash]`, { stdin: { contents, resolveDir: ROOT } }, folder);
+}
+
+/** Has packages come from scripts of their own, each loaded where it is imported. */
+function inScripts(bundlePart) {
   return {
-    inputs: Object.assign({}, ...parts.map((part) => part.inputs)),
-    outputs: Object.assign({}, ...parts.map((part) => part.outputs)),
+    name: 'in-scripts',
+    setup(build) {
+      build.onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
+        kind === 'entry-point' || path.startsWith('node:') || EAGER_PACKAGES.includes(path)
+          ? undefined
+          : { path, namespace: PACKAGE },
+      );
+      build.onLoad({ filter: /.*/, namespace: PACKAGE }, async ({ path }) => {
+        const { script } = await bundlePart(TOGETHER.find((names) => names.includes(path)) ?? [path]);
+        return { contents: `module.exports = load(${JSON.stringify(script)})[${JSON.stringify(path)}];` };
+      });
+    },
   };
+}
+
+async function bundleScript(name, { plugins = [], ...input }, folder) {
+  const { outputFiles, metafile } = await esbuild.build({
+    ...BUNDLED,
+    ...input,
+    entryNames: name,
+    outdir: folder,
+    outExtension: { '.js': '.cjs' },
+    write: false,
+    format: 'cjs',
+    define: { 'import.meta': 'importMeta' },
+    banner: { js: SCRIPT_BANNER },
+    footer: { js: SCRIPT_FOOTER },
+    plugins: [LAZY_BUILTINS, ...plugins],
+  });
+  let script;
+  for (const { path, text } of outputFiles) {
+    if (path.endsWith('.cjs')) script = relative(folder, path);
+    writeFileSync(path, path.endsWith('.cjs') ? nameCache(text) : text);
+  }
+  return { script, metafile };
+}
+
+/** The end of a script names its cache, by a digest of it: V8 takes a cache for that of any script of the same length. */
+function nameCache(text) {
+  if (/[^\0-\x7f]/.test(text))
+    throw new Error('a script has characters that are not ASCII, as bin/prepatch.js reads it');
+  return `${text}//# codeCache=${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+}
+
+async function bundleLibrary(folder) {
+  const entries = Object.values(LIBRARY);
+  const trial = await bundleModules(folder, { write: false });
+  const core = eagerSources(trial, entries);
+  return bundleModules(folder, { plugins: [wholeCore(trial, entries, core)] });
 }
 
 /** What the entry points load at once, together: each of them loads all of it, as one file. */
@@ -155,87 +246,73 @@ function wholeCore(metafile, entries, core) {
   };
 }
 
-async function bundleTogether(entries, folder, { write = true, plugins = [] } = {}) {
+async function bundleModules(folder, { write = true, plugins = [] } = {}) {
   const { metafile } = await esbuild.build({
-    absWorkingDir: ROOT,
-    entryPoints: Object.entries(entries).map(([out, source]) => ({ out, in: source })),
+    ...BUNDLED,
+    entryPoints: Object.entries(LIBRARY).map(([out, source]) => ({ out, in: source })),
     outdir: folder,
     write,
     chunkNames: 'chunk-[hash]',
-    bundle: true,
     splitting: true,
-    minify: true,
     format: 'esm',
-    platform: 'node',
-    // Its first entry is UMD, whose requires no bundler can follow.
-    alias: { 'jsonc-parser': './node_modules/jsonc-parser/lib/esm/main.js' },
-    target: 'node20.19',
-    banner: { js: BANNER },
-    sourcemap: 'linked',
-    sourcesContent: false,
-    legalComments: 'none',
+    banner: { js: MODULE_BANNER },
     plugins: [LAZY_BUILTINS, ...plugins],
-    metafile: true,
-    logLevel: 'warning',
+  });
+  return metafile;
+}
+
+async function bundleWorker(folder) {
+  const { metafile } = await esbuild.build({
+    ...BUNDLED,
+    entryPoints: [WORKER],
+    outfile: join(folder, 'digest-worker.cjs'),
+    format: 'cjs',
+    plugins: [LAZY_BUILTINS],
   });
   return metafile;
 }
 
 /** The packages that a start would load before it knows that it needs them are an error, with the chain that leads there. */
-function refuseHeavyStart(metafile, folder) {
-  const prefix = `${relative(ROOT, folder)}/`;
-  for (const entry of START_ENTRIES) {
+function refuseHeavyStart(metafile) {
+  for (const source of START_SOURCES.filter((one) => one in metafile.inputs)) {
     const chains = new Set();
-    for (const output of staticOutputs(metafile, `${prefix}${entry}.js`)) {
-      for (const [input, { bytesInOutput }] of Object.entries(metafile.outputs[output].inputs)) {
-        const name = packageOf(input);
-        if (name === undefined || bytesInOutput === 0 || EAGER_PACKAGES.includes(name)) continue;
-        // What a package loads in its turn is no news.
-        const chain = chainTo(metafile, ENTRIES[entry], input);
-        chains.add(chain.slice(0, chain.findIndex(packageOf) + 1).join(' > '));
-      }
+    const from = eagerly(metafile, source);
+    for (const input of from.keys()) {
+      const name = packageOf(input);
+      if (name === undefined || EAGER_PACKAGES.includes(name)) continue;
+      const chain = [];
+      for (let step = input; step !== undefined; step = from.get(step)) chain.unshift(step);
+      // What a package loads in its turn is no news.
+      chains.add(chain.slice(0, chain.findIndex(packageOf) + 1).join(' > '));
     }
     if (chains.size === 0) continue;
-    throw new Error(
-      `${entry}.js would load packages at every start; use await import():\n  ${[...chains].join('\n  ')}`,
-    );
+    throw new Error(`${source} would load packages at every start; use await import():\n  ${[...chains].join('\n  ')}`);
   }
 }
 
-function staticOutputs(metafile, first) {
-  const seen = new Set();
-  const visit = (output) => {
-    if (seen.has(output) || metafile.outputs[output] === undefined) return;
-    seen.add(output);
-    for (const link of metafile.outputs[output].imports) if (link.kind === 'import-statement') visit(link.path);
-  };
-  visit(first);
-  return seen;
-}
-
-function chainTo(metafile, first, last) {
+/** Everything that is loaded with an input, each with the input that loads it. */
+function eagerly(metafile, first) {
   const from = new Map([[first, undefined]]);
   for (const input of from.keys()) {
     for (const link of metafile.inputs[input]?.imports ?? []) {
       if (link.kind !== 'dynamic-import' && !from.has(link.path)) from.set(link.path, input);
     }
   }
-  const chain = [];
-  for (let step = last; step !== undefined; step = from.get(step)) chain.unshift(step);
-  return chain;
+  return from;
 }
 
 function packageOf(input) {
+  if (input.startsWith(`${PACKAGE}:`)) return input.slice(PACKAGE.length + 1);
   return /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*\/node_modules\/)/.exec(input)?.[1];
 }
 
 /** The licences of what is in the bundles, as they ask to be passed on. */
-function noticesOf(metafile) {
+function noticesOf(metafiles) {
   const folders = new Set();
-  for (const output of Object.values(metafile.outputs)) {
+  for (const output of metafiles.flatMap((metafile) => Object.values(metafile.outputs))) {
     for (const [input, part] of Object.entries(output.inputs)) {
       const name = packageOf(input);
-      if (name === undefined || part.bytesInOutput === 0) continue;
+      if (name === undefined || part.bytesInOutput === 0 || input.startsWith(`${PACKAGE}:`)) continue;
       const end = input.lastIndexOf(`node_modules/${name}/`) + `node_modules/${name}`.length;
       folders.add(input.slice(0, end));
     }
@@ -249,16 +326,21 @@ function noticesOf(metafile) {
   return `The files in this folder contain parts of these packages.\n\n${notices.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
 
-function declare(folder) {
-  const config = JSON.parse(readFileSync(join(ROOT, 'tsconfig.build.json'), 'utf8'));
-  if (!config.files.every((file) => existsSync(join(ROOT, file))) && PASS_OVER_MISSING_ENTRIES) return;
-  const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  const { status } = spawnSync(
-    process.execPath,
-    [compiler, '-p', 'tsconfig.build.json', '--outDir', join(folder, 'types')],
-    { cwd: ROOT, stdio: 'inherit' },
-  );
-  if (status !== 0) throw new Error('the declarations could not be made (see above)');
+/** Runs a script of ours or of a tool; what it complains of is shown where it fails. */
+function run(what, args, complaints) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '' } });
+    let text = '';
+    child[complaints].setEncoding('utf8').on('data', (more) => {
+      text += more;
+    });
+    for (const stream of [child.stdout, child.stderr]) stream.resume();
+    child.on('error', reject);
+    child.on('close', (status) => {
+      if (status === 0) resolve();
+      else reject(new Error(`${what} could not be made:\n${text}`));
+    });
+  });
 }
 
 /** Puts a whole build in the place of the one before. Another build may do the same between any two steps. */

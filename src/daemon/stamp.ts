@@ -108,7 +108,7 @@ export function isProof(paths: readonly DescribedPath[], fileSystemTime: () => n
   const plugins = paths.find((one) => one.path === 'repository/components/plugins');
   const ledger = paths.find((one) => one.path === 'repository/components/.prepatch/ledger.json');
   if (plugins?.kind !== 'directory' || ledger?.kind !== 'file') return false;
-  if (!paths.some((one) => one.path.startsWith('/') && one.path.endsWith('/dist/main.js'))) return false;
+  if (!paths.some((one) => one.path.startsWith('/') && one.path.endsWith('/dist/main.cjs'))) return false;
   let newest = 0;
   for (const one of paths) {
     if (hasManifest(one.path)) return false;

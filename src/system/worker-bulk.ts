@@ -53,7 +53,7 @@ export class WorkerBulk implements Bulk {
   readonly #count = Math.min(MOST_THREADS, Math.max(1, availableParallelism()));
 
   /** `startThread` starts one that answers as digest-worker does. */
-  constructor(files: Files, startThread = () => new Worker(new URL('./digest-worker.js', import.meta.url))) {
+  constructor(files: Files, startThread = () => new Worker(new URL('./digest-worker.cjs', import.meta.url))) {
     this.#serial = new SerialBulk(files);
     this.#startThread = startThread;
   }

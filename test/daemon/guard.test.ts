@@ -59,7 +59,7 @@ class Stage {
     this.#path = busybox ? this.tools : `${this.tools}${delimiter}${process.env.PATH ?? ''}`;
     this.#shell = busybox ? [join(this.tools, 'sh')] : [pathOf(shell.argv[0] ?? 'sh'), ...shell.argv.slice(1)];
     for (const part of ['bin', 'package.json']) cpSync(join(ROOT, part), join(this.program, part), { recursive: true });
-    this.write(join(this.program, 'dist', 'main.js'), '// a build\n');
+    this.write(join(this.program, 'dist', 'main.cjs'), '// a build\n');
     this.write('plugins/core_1.0.0.txt', 'patched\n');
     this.write('plugins/other_1.0.0.txt', 'other\n');
     this.write('plugins/exploded_1.0.0/inner/file.txt', 'inner\n');
@@ -285,7 +285,7 @@ const SEEN: readonly [string, (stage: Stage) => void][] = [
     (stage) => stage.write(join(stage.home, 'bin/org.wso2.carbon.bootstrap_4.4.jar'), ''),
   ],
   ['the version of the server', (stage) => stage.write(join(stage.home, 'bin/version.txt'), 'Server v2\n')],
-  ['another build of prepatch', (stage) => stage.write(join(stage.program, 'dist/main.js'), '// another\n')],
+  ['another build of prepatch', (stage) => stage.write(join(stage.program, 'dist/main.cjs'), '// another\n')],
   ['another version of prepatch', (stage) => appendFileSync(join(stage.program, 'package.json'), '\n')],
   ['the stamp gone', (stage) => unlinkSync(stage.path('.prepatch/guard/packs'))],
   ['the other half of the stamp gone', (stage) => unlinkSync(stage.path('.prepatch/guard/plugins'))],

@@ -39,7 +39,7 @@ beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'prepatch-stamp-'));
   put(`${COMPONENTS}/plugins/a b.jar`, 'a');
   put(`${COMPONENTS}/.prepatch/ledger.json`, '{}');
-  put('program/dist/main.js', '');
+  put('program/dist/main.cjs', '');
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
@@ -110,7 +110,7 @@ describe('a description is proof', () => {
   });
   const plugins = at(`${COMPONENTS}/plugins`, 'directory');
   const ledger = at(`${COMPONENTS}/.prepatch/ledger.json`, 'file');
-  const program = at('/opt/prepatch/bin/../dist/main.js', 'file');
+  const program = at('/opt/prepatch/bin/../dist/main.cjs', 'file');
   const sound = [plugins, ledger, program];
   const judge = (paths: readonly DescribedPath[], clock = 1004, now = 10_000) =>
     isProof(
@@ -171,7 +171,7 @@ describe('a candidate', () => {
   const candidate = (from = home, more: readonly string[] = []) => {
     const folder = join(guard(), 'new.1');
     mkdirSync(folder, { recursive: true });
-    const program = join(home, 'program/dist/main.js');
+    const program = join(home, 'program/dist/main.cjs');
     writeFileSync(join(folder, 'plugins'), describeHome('printf', [`${COMPONENTS}/plugins`], '', from));
     writeFileSync(
       join(folder, 'packs'),

@@ -236,7 +236,7 @@ export function findForbiddenNames(paths: readonly string[]): string[] {
   });
 }
 
-const ENTRY_FILES = ['src/cli/main.ts', 'src/index.ts', 'src/boot.ts', 'src/system/digest-worker.ts'];
+const ENTRY_FILES = ['src/cli/run.ts', 'src/index.ts', 'src/boot.ts', 'src/system/digest-worker.ts'];
 
 /**
  * At least half of the words of a file's name are in the names of its exports: `error.ts` has `PatchError`, `work-folders.ts`

@@ -11,7 +11,7 @@ import { RealFiles } from '../../src/system/real-files.js';
 import { WorkerBulk } from '../../src/system/worker-bulk.js';
 import { md5OfFile } from '../support/tree-snapshot.js';
 
-const BUILT_WORKER = fileURLToPath(new URL('../../dist/digest-worker.js', import.meta.url));
+const BUILT_WORKER = fileURLToPath(new URL('../../dist/digest-worker.cjs', import.meta.url));
 const files = new RealFiles();
 let folder: string;
 let items: DigestItem[];
