@@ -1,16 +1,17 @@
 #!/usr/bin/env node
 // The command line: loads dist/main.cjs by its code cache, and runs it. The build makes the caches (scripts/warm-up.mjs); what is in
-// one is neither parsed nor compiled. One that is missing, cut short or made by another Node is passed over, and the script compiled
-// as any other. V8 looks at a cache's head only: where Node is built as usual it does not check the rest, so dist/ is to be trusted
-// with its caches as it is with its scripts.
+// one is neither parsed nor compiled. One that is missing, damaged or made by another Node is passed over, and the script compiled
+// as any other. V8 looks at no more than the head of a cache, and runs what follows: so each has a digest in front, which is checked.
 'use strict';
 
+const { createHash } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const { dirname, join } = require('node:path');
 const { constants, Script } = require('node:vm');
 
 /** A script ends with as many characters that name its cache: V8 itself tells scripts apart by nothing but their length. */
 const NAME_LENGTH = 32;
+const DIGEST_BYTES = 32;
 
 /** Path of a script → the script, the path of its cache, and what it exports. */
 const loaded = new Map();
@@ -24,7 +25,7 @@ function load(path) {
   const cachePath = join(dirname(path), `${source.slice(-NAME_LENGTH)}.cache`);
   const script = new Script(source, {
     filename: path,
-    cachedData: readIfThere(cachePath),
+    cachedData: readCache(cachePath),
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   const module = { exports: {} };
@@ -33,20 +34,31 @@ function load(path) {
   return module.exports;
 }
 
-function readIfThere(path) {
+/** A cache as it lies in dist/: its digest, then what V8 has made. */
+function sealCache(data) {
+  return Buffer.concat([digestOf(data), data]);
+}
+
+function readCache(path) {
   try {
-    return readFileSync(path);
+    const bytes = readFileSync(path);
+    const data = bytes.subarray(DIGEST_BYTES);
+    return digestOf(data).equals(bytes.subarray(0, DIGEST_BYTES)) ? data : undefined;
   } catch {
     return undefined;
   }
 }
 
-module.exports = { load, loaded };
+/** SHA-256. */
+function digestOf(data) {
+  return createHash('sha256').update(data).digest();
+}
+
+module.exports = { load, loaded, sealCache };
 if (require.main === module) {
   // Node's own for a program that ends while it waits for something: what never ended must not look like a good start.
   process.exitCode = 13;
   const { runCommandLine } = load(join(__dirname, '..', 'dist', 'main.cjs'));
-  runCommandLine(process.argv.slice(2)).then((exitCode) => {
-    process.exitCode = exitCode;
-  });
+  // All is written and closed by then: to wait for what Node has in hand still, and to take its heap apart, would cost a start 8 ms.
+  runCommandLine(process.argv.slice(2)).then((exitCode) => process.exit(exitCode));
 }

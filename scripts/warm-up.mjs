@@ -10,7 +10,7 @@ import { setFlagsFromString } from 'node:v8';
 import JSZip from 'jszip';
 import { ROOT } from './build-stamp.mjs';
 
-const { load, loaded } = createRequire(import.meta.url)('../bin/prepatch.js');
+const { load, loaded, sealCache } = createRequire(import.meta.url)('../bin/prepatch.js');
 const { runCommandLine } = load(join(resolve(process.argv[2]), 'main.cjs'));
 
 const scratch = mkdtempSync(join(tmpdir(), 'prepatch-warm-up-'));
@@ -70,7 +70,7 @@ async function run(...args) {
 function makeCaches() {
   setFlagsFromString('--flush-bytecode');
   for (const { script, cachePath } of loaded.values()) {
-    if (!made.has(cachePath)) writeFileSync(cachePath, script.createCachedData());
+    if (!made.has(cachePath)) writeFileSync(cachePath, sealCache(script.createCachedData()));
     made.add(cachePath);
   }
   setFlagsFromString('--no-flush-bytecode');
