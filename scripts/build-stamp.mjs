@@ -22,9 +22,12 @@ const INPUTS = [
   'scripts/warm-up.mjs',
 ];
 
-/** SHA-256, in hex, over the names and bytes of src/ and of the files that decide how it is built. */
+/**
+ * SHA-256, in hex, over the names and bytes of src/ and of the files that decide how it is built; and over the Node that builds, for
+ * which the code caches are.
+ */
 export function digestInputs() {
-  const hash = createHash('sha256');
+  const hash = createHash('sha256').update(`${process.version} ${process.arch}\0`);
   const sources = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(ROOT.length + 1));
