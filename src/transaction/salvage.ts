@@ -20,8 +20,18 @@ export interface Salvage {
   readonly kept: readonly string[];
 }
 
-/** @throws PatchError ROLLBACK_FAILED */
+/** @throws PatchError ROLLBACK_FAILED; LOCKED where another run has taken this one for dead */
 export async function salvage(context: TransactionContext, ledger: Ledger | undefined, id: string): Promise<Salvage> {
+  try {
+    return await putBack(context, ledger, id);
+  } catch (error) {
+    // What is gone may have been put back by another.
+    context.check?.();
+    throw error;
+  }
+}
+
+async function putBack(context: TransactionContext, ledger: Ledger | undefined, id: string): Promise<Salvage> {
   const { files, layout } = context;
   const restored: string[] = [];
   const kept: string[] = [];
