@@ -438,18 +438,32 @@ export class Patcher {
       }
     }
     if (passed.length === 0 || signal?.aborted === true) return { passed: [], waiting: waiting() };
+    const isRecorded = await this.#recordPassed(passed, signal);
+    return { passed: isRecorded ? [...new Set(passed.map(({ pack }) => pack))] : [], waiting: waiting() };
+  }
+
+  /** False where `signal` was given while another run had the lock: what has passed is of a server that is gone. */
+  async #recordPassed(passed: readonly HealthCheck[], signal: AbortSignal | undefined): Promise<boolean> {
+    const { files } = this.#doors;
     const isPassed = (check: HealthCheck) => passed.some((one) => isDeepStrictEqual(one, check));
-    await this.#withLock(this.#config.waitSeconds * 1000, async (lock) => {
+    const record = async (lock: Lock) => {
+      if (signal?.aborted === true) return false;
       const latest = readLedger(files, this.#layout);
-      if (latest?.probation === undefined || isInterrupted(files, this.#layout)) return;
+      if (latest?.probation === undefined || isInterrupted(files, this.#layout)) return true;
       const left = latest.probation
         .map((one) => ({ ...one, checks: one.checks.filter((check) => !isPassed(check)) }))
         .filter(({ checks }) => checks.length > 0);
       const { probation: _, ...rest } = latest;
       await this.#record(left.length === 0 ? rest : { ...rest, probation: left }, 'healthy', lock);
       for (const check of passed) this.#log.passed(check);
-    });
-    return { passed: [...new Set(passed.map(({ pack }) => pack))], waiting: waiting() };
+      return true;
+    };
+    try {
+      return await this.#withLock(this.#config.waitSeconds * 1000, record, signal);
+    } catch (error) {
+      if (signal?.aborted === true && error instanceof PatchError && error.code === 'LOCKED') return false;
+      throw error;
+    }
   }
 
   async #passes(check: HealthCheck, sinceMs: number, leftMs: number, signal?: AbortSignal): Promise<boolean> {
@@ -896,10 +910,9 @@ export class Patcher {
 
   // --- locks and recovery
 
-  async #withLock<T>(waitMs: number, work: (lock: Lock) => Promise<T>): Promise<T> {
-    const lock = await Lock.take(this.#doors.files, this.#layout, waitMs, (owner) =>
-      this.#log.line('info', `Waiting for ${owner}, which works on this home`),
-    );
+  async #withLock<T>(waitMs: number, work: (lock: Lock) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const say = (owner: string) => this.#log.line('info', `Waiting for ${owner}, which works on this home`);
+    const lock = await Lock.take(this.#doors.files, this.#layout, waitMs, say, signal);
     try {
       await this.#doors.prepare?.();
       return await work(lock);

@@ -37,10 +37,16 @@ export class Lock {
   }
 
   /**
-   * Takes the lock of a home, waiting for another run to end.
+   * Takes the lock of a home, waiting for another run to end, or until `signal` ends the waiting.
    * @throws PatchError LOCKED naming the process that has it; UNWRITABLE
    */
-  static async take(files: Files, layout: Layout, waitMs: number, onWait?: (owner: string) => void): Promise<Lock> {
+  static async take(
+    files: Files,
+    layout: Layout,
+    waitMs: number,
+    onWait?: (owner: string) => void,
+    signal?: AbortSignal,
+  ): Promise<Lock> {
     const own = ownIdentity();
     const name = nameOf(own, randomName());
     const until = performance.now() + waitMs;
@@ -51,7 +57,7 @@ export class Lock {
         const rival = contend(files, layout, name, own);
         if (rival === undefined) return new Lock(files, layout, join(layout.locks, `held.${name}`));
         const isTie = rival.state === 'try' && tries < 200;
-        if (!isTie && performance.now() >= until) throw lockedError(layout, rival);
+        if (!isTie && (signal?.aborted === true || performance.now() >= until)) throw lockedError(layout, rival);
         if (!isTie && !said) {
           said = true;
           onWait?.(describe(rival));
