@@ -98,7 +98,7 @@ export function chooseEligible(input: EligibilityInput): Eligibility {
 function choose(input: EligibilityInput): Eligibility {
   const applied = new Set(input.applied);
   const deadlocked = new Set<string>();
-  /** Those of them that lacked nothing: another pack was in their place. */
+  /** Those of them for which nothing waited: another pack was in their place, or in that of one that they need. */
   const beaten = new Set<string>();
   for (;;) {
     const wanted = settle(input, input.packs, deadlocked);
@@ -113,7 +113,7 @@ function choose(input: EligibilityInput): Eligibility {
     // Nothing new would ever come before those that are held: they wait for each other.
     for (const name of held) {
       deadlocked.add(name);
-      if (!waiting.has(name) && isByAnother(now.whyOut(name))) beaten.add(name);
+      if (!waiting.has(name) && (waiting.size === 0 || isByAnother(now.whyOut(name)))) beaten.add(name);
     }
   }
 }
@@ -139,7 +139,7 @@ function report(
     if (verdict?.kind === 'superseded' && makesWay(verdict.entry.by)) return now.whyOut(name);
     if (verdict !== undefined) return verdict;
     const held = now.whyOut(name);
-    return isByAnother(held) ? held : undefined;
+    return waiting.size === 0 || isByAnother(held) ? held : undefined;
   };
   for (const { name } of input.packs) {
     if (now.isIn(name)) continue;
