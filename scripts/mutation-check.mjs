@@ -74,9 +74,9 @@ const MUTATIONS = [
   ],
   [
     'flush: each new folder',
-    `${T}transaction.ts`,
-    "    if (errnoOf(error) !== 'EEXIST' || files.stat(path)?.kind !== 'directory') throw error;\n  }\n  files.flushDirectory(dirname(path));",
-    "    if (errnoOf(error) !== 'EEXIST' || files.stat(path)?.kind !== 'directory') throw error;\n  }",
+    'src/system/ensure-folder.ts',
+    "  if (flush === 'flushed') files.flushDirectory(dirname(path));",
+    '',
     POWER,
   ],
   [

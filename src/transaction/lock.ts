@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, PatchError } from '../error.js';
 import type { Layout } from '../home/layout.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import type { Files } from '../system/files.js';
 import { isAlive, ownIdentity, type ProcessIdentity } from '../system/process-identity.js';
 import { randomName } from '../system/transaction-id.js';
 import { toPatchError } from './to-patch-error.js';
-import { ensureFolder } from './transaction.js';
 
 /** A lock of another host or container counts as dead when it was not touched for so long; its owner touches it every 2 s. */
 const FOREIGN_STALE_MS = 20_000;

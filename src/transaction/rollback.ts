@@ -8,6 +8,7 @@ import { absolute, display, HELD_FOLDER } from '../home/layout.js';
 import type { ActionOperation } from '../plan/action-operation.js';
 import type { DeleteOperation, MoveOperation, Operation, WriteOperation } from '../plan/operation.js';
 import { appendHistory, type StepsMs } from '../state/history.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import type { Files } from '../system/files.js';
 import { checkPath } from './check-path.js';
 import { cleanUp } from './clean-up.js';
@@ -15,14 +16,7 @@ import { type ActionRecord, type BeginRecord, formatUndoing, type StageRecord } 
 import { observeEntry } from './observe-entry.js';
 import { decideMoveBack, decideUndo, type Seen } from './recovery-table.js';
 import { setAside } from './set-aside.js';
-import {
-  afterOf,
-  BEGUN,
-  ensureFolder,
-  isTakenOverError,
-  removeIfEmpty,
-  type TransactionContext,
-} from './transaction.js';
+import { afterOf, BEGUN, isTakenOverError, removeIfEmpty, type TransactionContext } from './transaction.js';
 
 export interface Undoable {
   readonly stage: StageRecord;

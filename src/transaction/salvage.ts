@@ -8,10 +8,11 @@ import { jarTargetName, readJar } from '../home/jar.js';
 import { absolute, display, rooted } from '../home/layout.js';
 import type { Ledger } from '../plan/ledger.js';
 import { TEXT_LIMIT_BYTES } from '../system/checked-json.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import { parseWholeRecords } from './journal.js';
 import { recoverJournal, strayWork } from './recover.js';
 import { setAside } from './set-aside.js';
-import { ensureFolder, type TransactionContext } from './transaction.js';
+import type { TransactionContext } from './transaction.js';
 
 export interface Salvage {
   /** Paths that were put back as they were before. */

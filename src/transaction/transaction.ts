@@ -12,6 +12,7 @@ import type { Ledger } from '../plan/ledger.js';
 import { type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
 import type { Bulk, BulkResult } from '../system/bulk.js';
 import { md5OfText } from '../system/digest-text.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import type { Files, FileStat } from '../system/files.js';
 import type { Commands } from '../system/run-command.js';
 import type { ActionDoors, ActionRun } from './actions/run-actions.js';
@@ -686,19 +687,6 @@ export function tryLink(files: Files, source: string, target: string): boolean {
     if (NO_LINKS.has(errnoOf(error))) return false;
     throw error;
   }
-}
-
-/** Makes a folder and what is missing above it, each name durable before the next. */
-export function ensureFolder(files: Files, path: string): void {
-  if (files.stat(path) !== undefined) return;
-  ensureFolder(files, dirname(path));
-  try {
-    files.makeDirectory(path);
-  } catch (error) {
-    // Another run was quicker; it flushes what it made.
-    if (errnoOf(error) !== 'EEXIST' || files.stat(path)?.kind !== 'directory') throw error;
-  }
-  files.flushDirectory(dirname(path));
 }
 
 /** Removes a folder that is empty; leaves one that is not. */
