@@ -547,8 +547,7 @@ export class Patcher {
         // Another run may have changed the home before the lock was had.
         look = await this.#lookAgain(() => this.#looker.lookAtLedger(options.deep));
         plan = planOf(look);
-        const errors = plan.problems.filter((problem) => problem.severity === 'error');
-        if (errors.length > 0) throw problemError(errors);
+        this.#refuseErrors(plan);
         if (plan.operations.length === 0) return;
         await this.#execute(plan, 'verify --repair', lock, look.inventory);
         repaired = true;
@@ -586,8 +585,7 @@ export class Patcher {
         transaction: this.#newTransaction(),
         rebase: true,
       });
-      const errors = plan.problems.filter((problem) => problem.severity === 'error');
-      if (errors.length > 0) throw problemError(errors);
+      this.#refuseErrors(plan);
       await this.#execute(plan, 'rebase', lock, look.inventory);
       for (const problem of changed) this.#log.line('info', `Taken for the base: ${problem.path ?? ''}`);
       return { transaction: this.#transaction ?? null, problems: changed };
@@ -626,6 +624,12 @@ export class Patcher {
       for (const line of fixed) this.#log.line('warn', `doctor: ${line}`);
       return { home: this.#layout.home, findings: await examine().findings(), fixed };
     });
+  }
+
+  /** @throws PatchError for the errors among a plan's problems */
+  #refuseErrors({ problems }: Plan): void {
+    const errors = problems.filter((problem) => problem.severity === 'error');
+    if (errors.length > 0) throw problemError(errors);
   }
 
   // --- the steps of a start
