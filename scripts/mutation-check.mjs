@@ -74,9 +74,9 @@ const MUTATIONS = [
   ],
   [
     'flush: each new folder',
-    `${T}transaction.ts`,
-    "    if (errnoOf(error) !== 'EEXIST' || files.stat(path)?.kind !== 'directory') throw error;\n  }\n  files.flushDirectory(dirname(path));",
-    "    if (errnoOf(error) !== 'EEXIST' || files.stat(path)?.kind !== 'directory') throw error;\n  }",
+    'src/system/ensure-folder.ts',
+    "  if (flush === 'flushed') files.flushDirectory(dirname(path));",
+    '',
     POWER,
   ],
   [
@@ -294,10 +294,17 @@ const MUTATIONS = [
     MEDDLING,
   ],
   [
-    'journal still ours before an undoing',
+    'home still ours before each change of a transaction',
     `${T}transaction.ts`,
-    '  async #undo(error: unknown): Promise<never> {\n    this.#stopIfTakenOver();',
-    '  async #undo(error: unknown): Promise<never> {',
+    'this.#context = guardChanges(context, () => this.#stopIfTakenOver());',
+    'this.#context = context;',
+    TAKEN_OVER,
+  ],
+  [
+    'lock still ours before each change of a recovery',
+    'src/patcher.ts',
+    'return guardChanges(this.#context(), () => lock.check());',
+    'return this.#context();',
     TAKEN_OVER,
   ],
   [

@@ -13,11 +13,12 @@ import type { Plan } from './plan/plan.js';
 import { type Originals, rebuildRecord } from './plan/rebuild-record.js';
 import { readHistory } from './state/history.js';
 import { formatLedger, readLedger, readLedgerAt } from './state/ledger-file.js';
+import { ensureFolder } from './system/ensure-folder.js';
 import type { Files } from './system/files.js';
 import { readJournal } from './transaction/journal.js';
 import { recover } from './transaction/recover.js';
 import { salvage } from './transaction/salvage.js';
-import { ensureFolder, type TransactionContext } from './transaction/transaction.js';
+import type { TransactionContext } from './transaction/transaction.js';
 import { setAside } from './transaction/set-aside.js';
 
 export interface Finding {

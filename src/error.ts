@@ -133,6 +133,11 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
 }
 
+/** What was thrown, as an error: a program may throw anything. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 /** A bug, not a state of the world: ends the process, and the next start recovers. */
 export function assert(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(`prepatch has a defect: ${what}`);

@@ -51,6 +51,7 @@ import type { FileStat } from './system/files.js';
 import type { Commands } from './system/run-command.js';
 import { type AheadReport, countAhead, stageAhead } from './transaction/ahead.js';
 import { toPatchError } from './transaction/to-patch-error.js';
+import { guardChanges } from './transaction/guard-changes.js';
 import { findOwner, hasDeadLocks, Lock, waitForOthers } from './transaction/lock.js';
 import { examineInterruption, isInterrupted, type Recovery, recover } from './transaction/recover.js';
 import { findRemnants, sweepRemnants } from './transaction/sweep-remnants.js';
@@ -326,7 +327,7 @@ export class Patcher {
     }
     try {
       return await this.#withLock(waitMs, async (lock) => {
-        if (isInterrupted(files, this.#layout)) recovered = await this.#recoverNow();
+        if (isInterrupted(files, this.#layout)) recovered = await this.#recoverNow(lock);
         return this.#startLocked(policy, reason, lock, recovered);
       });
     } catch (error) {
@@ -437,18 +438,32 @@ export class Patcher {
       }
     }
     if (passed.length === 0 || signal?.aborted === true) return { passed: [], waiting: waiting() };
+    const isRecorded = await this.#recordPassed(passed, signal);
+    return { passed: isRecorded ? [...new Set(passed.map(({ pack }) => pack))] : [], waiting: waiting() };
+  }
+
+  /** False where `signal` was given while another run had the lock: what has passed is of a server that is gone. */
+  async #recordPassed(passed: readonly HealthCheck[], signal: AbortSignal | undefined): Promise<boolean> {
+    const { files } = this.#doors;
     const isPassed = (check: HealthCheck) => passed.some((one) => isDeepStrictEqual(one, check));
-    await this.#withLock(this.#config.waitSeconds * 1000, async (lock) => {
+    const record = async (lock: Lock) => {
+      if (signal?.aborted === true) return false;
       const latest = readLedger(files, this.#layout);
-      if (latest?.probation === undefined || isInterrupted(files, this.#layout)) return;
+      if (latest?.probation === undefined || isInterrupted(files, this.#layout)) return true;
       const left = latest.probation
         .map((one) => ({ ...one, checks: one.checks.filter((check) => !isPassed(check)) }))
         .filter(({ checks }) => checks.length > 0);
       const { probation: _, ...rest } = latest;
       await this.#record(left.length === 0 ? rest : { ...rest, probation: left }, 'healthy', lock);
       for (const check of passed) this.#log.passed(check);
-    });
-    return { passed: [...new Set(passed.map(({ pack }) => pack))], waiting: waiting() };
+      return true;
+    };
+    try {
+      return await this.#withLock(this.#config.waitSeconds * 1000, record, signal);
+    } catch (error) {
+      if (signal?.aborted === true && error instanceof PatchError && error.code === 'LOCKED') return false;
+      throw error;
+    }
   }
 
   async #passes(check: HealthCheck, sinceMs: number, leftMs: number, signal?: AbortSignal): Promise<boolean> {
@@ -491,7 +506,7 @@ export class Patcher {
       await this.#sweepRemnants();
       return { action: 'nothing', transaction: undefined };
     }
-    return this.#lockToRecover(waitMs, () => this.#recoverOrStop());
+    return this.#lockToRecover(waitMs, (lock) => this.#recoverOrStop(lock));
   }
 
   /**
@@ -528,12 +543,11 @@ export class Patcher {
     // Without a record nothing is proven to be wrong: what to make of the packs is for a start to say.
     if (options.repair && look.observation.ledger !== undefined && plan.operations.length > 0) {
       await this.#withLock(options.waitMs, async (lock) => {
-        if (isInterrupted(files, this.#layout)) await this.#recoverNow();
+        if (isInterrupted(files, this.#layout)) await this.#recoverNow(lock);
         // Another run may have changed the home before the lock was had.
         look = await this.#lookAgain(() => this.#looker.lookAtLedger(options.deep));
         plan = planOf(look);
-        const errors = plan.problems.filter((problem) => problem.severity === 'error');
-        if (errors.length > 0) throw problemError(errors);
+        this.#refuseErrors(plan);
         if (plan.operations.length === 0) return;
         await this.#execute(plan, 'verify --repair', lock, look.inventory);
         repaired = true;
@@ -559,7 +573,7 @@ export class Patcher {
   ): Promise<{ readonly transaction: string | null; readonly problems: readonly Problem[] }> {
     this.#looker.gate = 'ignore';
     return this.#withLock(waitMs, async (lock) => {
-      if (isInterrupted(this.#doors.files, this.#layout)) await this.#recoverNow();
+      if (isInterrupted(this.#doors.files, this.#layout)) await this.#recoverNow(lock);
       const before = await this.#looker.look([], true);
       const changed = this.#looker
         .plan(before.observation)
@@ -571,8 +585,7 @@ export class Patcher {
         transaction: this.#newTransaction(),
         rebase: true,
       });
-      const errors = plan.problems.filter((problem) => problem.severity === 'error');
-      if (errors.length > 0) throw problemError(errors);
+      this.#refuseErrors(plan);
       await this.#execute(plan, 'rebase', lock, look.inventory);
       for (const problem of changed) this.#log.line('info', `Taken for the base: ${problem.path ?? ''}`);
       return { transaction: this.#transaction ?? null, problems: changed };
@@ -586,8 +599,8 @@ export class Patcher {
   async doctor(options: { readonly fix: boolean; readonly waitMs: number }): Promise<DoctorReport> {
     this.#looker.gate = 'ignore';
     const { Doctor } = await import('./doctor.js');
-    const examine = () =>
-      new Doctor(this.#layout, this.#doors.files, {
+    const examine = (files = this.#doors.files) =>
+      new Doctor(this.#layout, files, {
         look: async (record) => {
           const { observation } = await this.#looker.look([], true, record);
           return { observation, plan: this.#looker.plan(observation) };
@@ -596,7 +609,8 @@ export class Patcher {
       });
     if (!options.fix) return { home: this.#layout.home, findings: await examine().findings(), fixed: [] };
     return this.#withLock(options.waitMs, async (lock) => {
-      const fixed = await examine().repairState(this.#context(), this.#newTransaction());
+      const context = this.#lockedContext(lock);
+      const fixed = await examine(context.files).repairState(context, this.#newTransaction());
       const look = await this.#looker.look([], true);
       const plan = this.#looker.plan(look.observation);
       const edited = plan.problems.filter((problem) => problem.code === 'LEDGER_EDITED');
@@ -610,6 +624,12 @@ export class Patcher {
       for (const line of fixed) this.#log.line('warn', `doctor: ${line}`);
       return { home: this.#layout.home, findings: await examine().findings(), fixed };
     });
+  }
+
+  /** @throws PatchError for the errors among a plan's problems */
+  #refuseErrors({ problems }: Plan): void {
+    const errors = problems.filter((problem) => problem.severity === 'error');
+    if (errors.length > 0) throw problemError(errors);
   }
 
   // --- the steps of a start
@@ -890,10 +910,9 @@ export class Patcher {
 
   // --- locks and recovery
 
-  async #withLock<T>(waitMs: number, work: (lock: Lock) => Promise<T>): Promise<T> {
-    const lock = await Lock.take(this.#doors.files, this.#layout, waitMs, (owner) =>
-      this.#log.line('info', `Waiting for ${owner}, which works on this home`),
-    );
+  async #withLock<T>(waitMs: number, work: (lock: Lock) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const say = (owner: string) => this.#log.line('info', `Waiting for ${owner}, which works on this home`);
+    const lock = await Lock.take(this.#doors.files, this.#layout, waitMs, say, signal);
     try {
       await this.#doors.prepare?.();
       return await work(lock);
@@ -918,13 +937,13 @@ export class Patcher {
   }
 
   async #recoverLocked(waitMs: number): Promise<string | null> {
-    return this.#lockToRecover(waitMs, async () =>
-      isInterrupted(this.#doors.files, this.#layout) ? this.#recoverNow() : null,
+    return this.#lockToRecover(waitMs, async (lock) =>
+      isInterrupted(this.#doors.files, this.#layout) ? this.#recoverNow(lock) : null,
     );
   }
 
   /** A lock that cannot be had, other than because another run has it, leaves the home between two states too. */
-  async #lockToRecover<T>(waitMs: number, work: () => Promise<T>): Promise<T> {
+  async #lockToRecover<T>(waitMs: number, work: (lock: Lock) => Promise<T>): Promise<T> {
     try {
       return await this.#withLock(waitMs, work);
     } catch (error) {
@@ -936,19 +955,19 @@ export class Patcher {
     }
   }
 
-  async #recoverNow(): Promise<string | null> {
-    return (await this.#recoverOrStop()).transaction ?? null;
+  async #recoverNow(lock: Lock): Promise<string | null> {
+    return (await this.#recoverOrStop(lock)).transaction ?? null;
   }
 
   /** @throws PatchError ROLLBACK_FAILED for every refusal of the file system: nothing else may be done before it is resolved */
-  async #recoverOrStop(): Promise<Recovery> {
+  async #recoverOrStop(lock: Lock): Promise<Recovery> {
     try {
-      const outcome = await recover(this.#context());
+      const outcome = await recover(this.#lockedContext(lock));
       this.#log.recovered(outcome);
       if (outcome.action === 'complete') this.#looker.completed = outcome.transaction;
       return outcome;
     } catch (error) {
-      if (error instanceof PatchError && error.exitCode === ExitCode.attention) throw error;
+      if (error instanceof PatchError && error.exitCode >= ExitCode.attention) throw error;
       const failure = toPatchError(error, 'recovering', this.#layout.home, 'ROLLBACK_FAILED');
       throw new PatchError(
         'ROLLBACK_FAILED',
@@ -978,6 +997,11 @@ export class Patcher {
     };
     const { files, bulk, commands } = this.#doors;
     return { files, bulk, layout: this.#layout, emit, ...(commands === undefined ? {} : { commands }) };
+  }
+
+  /** For what changes the home beside transactions, which ask for their lock themselves. */
+  #lockedContext(lock: Lock): TransactionContext {
+    return guardChanges(this.#context(), () => lock.check());
   }
 
   /** What waits after a run, by what is on record then. */

@@ -46,15 +46,19 @@ export class StatusPageFile {
   }
 
   #write(nowMs: number): void {
-    const { files } = this.#doors;
-    const temporary = `${this.#path}.new`;
     this.#writtenMs = nowMs;
     try {
-      if (files.stat(temporary) !== undefined) files.unlink(temporary);
-      files.writeNew(temporary, renderStatusPage(this.#page), 0o644, 'unflushed');
-      files.rename(temporary, this.#path);
+      writePage(this.#doors.files, this.#path, this.#page);
     } catch (error) {
       this.#complain(`${this.#path} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
+}
+
+/** Under a name that tells whose it is first: what a killed run leaves of it is swept (`sweep-remnants`). */
+export function writePage(files: Files, path: string, page: PageModel): void {
+  const temporary = `${path}.${process.pid}.new`;
+  if (files.stat(temporary) !== undefined) files.unlink(temporary);
+  files.writeNew(temporary, renderStatusPage(page), 0o644, 'unflushed');
+  files.rename(temporary, path);
 }

@@ -5,18 +5,14 @@ import { errnoOf } from '../error.js';
 import type { Layout } from '../home/layout.js';
 import type { PlanReport } from '../patcher.js';
 import { beginPage, type PageModel, type PagePack } from '../report/page-model.js';
-import { renderStatusPage } from '../report/status-page.js';
 import type { Files } from '../system/files.js';
+import { writePage } from './status-page-file.js';
 import { checkedText } from './watch-event.js';
 
 /** @throws nothing for what the file system refuses: the page is a courtesy */
 export function writeWatchPage(files: Files, layout: Layout, plan: PlanReport, nowMs: number): void {
-  const path = layout.statusPage;
-  const temporary = `${path}.watch`;
   try {
-    if (files.stat(temporary) !== undefined) files.unlink(temporary);
-    files.writeNew(temporary, renderStatusPage(pageOfDrops(plan, nowMs)), 0o644, 'unflushed');
-    files.rename(temporary, path);
+    writePage(files, layout.statusPage, pageOfDrops(plan, nowMs));
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
   }

@@ -7,7 +7,7 @@ import type { DeltaNeed, DeltaResult } from '../plan/delta.js';
 import type { Observation } from '../plan/observation.js';
 import { digestBytes } from '../system/digest-bytes.js';
 import type { Files } from '../system/files.js';
-import { makeFolders } from '../system/make-folders.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import { decodeVcdiff } from './decode-vcdiff.js';
 import type { FileEntry } from './entry.js';
 import type { Inventory } from './inventory.js';
@@ -115,7 +115,7 @@ function tooLarge(what: string, sizeBytes: number, path: string): PatchError {
 
 function write(files: Files, path: string, bytes: Uint8Array): void {
   const folder = dirname(path);
-  makeFolders(files, folder);
+  ensureFolder(files, folder, 'unflushed');
   const freeBytes = files.freeBytes(folder);
   if (freeBytes < bytes.byteLength + SPACE_MARGIN_BYTES) {
     const message = `${bytes.byteLength + SPACE_MARGIN_BYTES} bytes are needed for the result of a delta, ${freeBytes} are free`;

@@ -2,6 +2,7 @@
 // the record itself is not trusted. The file may be lost or damaged at any time: it is then made anew.
 
 import { dirname } from 'node:path';
+import { toError } from '../error.js';
 import { formatChecked, parseChecked, TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import type { Digests, Files, FileStat } from '../system/files.js';
 import type { Md5, Sha256 } from './entry.js';
@@ -108,7 +109,7 @@ export class DigestCache {
       this.#changed = false;
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error : new Error(String(error));
+      return toError(error);
     }
   }
 

@@ -1,7 +1,7 @@
 // Facts about files: from the cache where they have not changed, else read, in bulk. A file that changes while it is read
 // gives PACK_CHANGED or HOME_CHANGED, never a digest of neither state.
 
-import { PatchError } from '../error.js';
+import { PatchError, toError } from '../error.js';
 import type { Bulk, BulkProgress } from '../system/bulk.js';
 import type { Digests, Files, FileStat } from '../system/files.js';
 import type { DigestCache, FileFacts } from './digest-cache.js';
@@ -88,7 +88,7 @@ export class Inventory {
       if (want.asJar)
         jar = this.cache.jarOf(want.path, digests) ?? readJar(this.#files, want.path, want.stat.sizeBytes);
     } catch (error) {
-      return { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
+      return { kind: 'failed', error: toError(error) };
     }
     const after = this.#files.stat(want.path);
     if (after === undefined || !sameIdentity(after, want.stat) || digests.sizeBytes !== want.stat.sizeBytes) {

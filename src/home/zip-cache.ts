@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { PatchError } from '../error.js';
 import { formatChecked, parseChecked } from '../system/checked-json.js';
 import type { Files } from '../system/files.js';
-import { makeFolders } from '../system/make-folders.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import { removeTree } from '../system/remove-tree.js';
 import type { ArchiveEntry } from './archive.js';
 import type { Refused } from './archive-refusal.js';
@@ -62,7 +62,7 @@ export function forgetUnpacked(files: Files, layout: Layout, digest: string): vo
  */
 export async function unpackZip(files: Files, layout: Layout, path: string, digest: Sha256): Promise<ZipFinding> {
   const { zips } = layout;
-  makeFolders(files, zips);
+  ensureFolder(files, zips, 'unflushed');
   const temporary = join(zips, `${digest}.${process.pid}.new`);
   removeTree(files, temporary);
   UNDER_WAY.add(temporary);

@@ -98,6 +98,8 @@ export function chooseEligible(input: EligibilityInput): Eligibility {
 function choose(input: EligibilityInput): Eligibility {
   const applied = new Set(input.applied);
   const deadlocked = new Set<string>();
+  /** Those of them for which nothing waited: another pack was in their place, or in that of one that they need. */
+  const beaten = new Set<string>();
   for (;;) {
     const wanted = settle(input, input.packs, deadlocked);
     // What is neither wanted in the end nor there now stays out of this run: nothing is applied to be taken away at the next.
@@ -107,9 +109,12 @@ function choose(input: EligibilityInput): Eligibility {
     const { choice: now, waiting } = holdBack(input, new Set(out), applied);
     const held = input.packs.map(({ name }) => name).filter((name) => wanted.isIn(name) && !now.isIn(name));
     const progress = input.packs.some(({ name }) => now.isIn(name) && !applied.has(name));
-    if (held.length === 0 || progress) return report(input, wanted, now, waiting, deadlocked);
+    if (held.length === 0 || progress) return report(input, wanted, now, waiting, { deadlocked, beaten });
     // Nothing new would ever come before those that are held: they wait for each other.
-    for (const name of held) deadlocked.add(name);
+    for (const name of held) {
+      deadlocked.add(name);
+      if (!waiting.has(name) && (waiting.size === 0 || isByAnother(now.whyOut(name)))) beaten.add(name);
+    }
   }
 }
 
@@ -118,20 +123,37 @@ function report(
   wanted: Choice,
   now: Choice,
   waiting: ReadonlyMap<string, string>,
-  deadlocked: ReadonlySet<string>,
+  { deadlocked, beaten }: { readonly deadlocked: ReadonlySet<string>; readonly beaten: ReadonlySet<string> },
 ): Eligibility {
   const refused: RefusedPack[] = [];
   const deferred: DeferredPack[] = [];
   const superseded: SupersededPack[] = [];
+  /** Of packs that beat each other in a circle, the choice for this run may fall on another one than that for the end. */
+  const makesWay = (name: string) =>
+    wanted.isIn(name) && !now.isIn(name) && !waiting.has(name) && !deadlocked.has(name);
+  const reasonOf = (name: string): Verdict | undefined => {
+    if (beaten.has(name)) return now.whyOut(name);
+    if (deadlocked.has(name)) return { kind: 'refused', entry: deadlock(name) };
+    if (waiting.has(name)) return undefined;
+    const verdict = wanted.verdictOf(name);
+    if (verdict?.kind === 'superseded' && makesWay(verdict.entry.by)) return now.whyOut(name);
+    if (verdict !== undefined) return verdict;
+    const held = now.whyOut(name);
+    return waiting.size === 0 || isByAnother(held) ? held : undefined;
+  };
   for (const { name } of input.packs) {
     if (now.isIn(name)) continue;
-    const verdict = wanted.verdictOf(name);
-    if (deadlocked.has(name)) refused.push(deadlock(name));
-    else if (verdict?.kind === 'refused') refused.push(verdict.entry);
+    const verdict = reasonOf(name);
+    if (verdict?.kind === 'refused') refused.push(verdict.entry);
     else if (verdict?.kind === 'superseded') superseded.push(verdict.entry);
     else deferred.push(deferral(name, waiting));
   }
   return { apply: now.appliedPacks(), refused, deferred, superseded };
+}
+
+/** Whether packs that are in say it: they contain this one, exclude it, or take its place. Else it lacks something. */
+function isByAnother(verdict: Verdict): boolean {
+  return verdict.kind === 'superseded' || ['conflict', 'duplicate-id', 'contradiction'].includes(verdict.entry.code);
 }
 
 function deferral(pack: string, waiting: ReadonlyMap<string, string>): DeferredPack {
@@ -253,6 +275,16 @@ class Choice {
     return this.#out.get(name);
   }
 
+  /** Why a pack is out, by what is in now. */
+  whyOut(name: string): Verdict {
+    let state = this.#start();
+    for (const pack of this.#packs) {
+      if (pack.name === name) return this.#judge(pack, state) ?? this.#contradiction(pack);
+      if (this.#isIn(pack)) state = this.#after(pack, state);
+    }
+    throw new Error(`prepatch has a defect: ${name} is no pack of this choice`);
+  }
+
   /** Walks through the packs until a walk leaves none out. */
   leaveOutBreakers(): void {
     for (let changed = true; changed; ) {
@@ -320,25 +352,23 @@ class Choice {
         continue;
       }
       if (except.has(pack.name) || this.#judge(pack, state) !== undefined) continue;
-      const before = this.#out;
-      this.#out = without(before, [pack.name]);
-      this.leaveOutBreakers();
-      const lost = this.#packs
-        .filter((other) => !before.has(other.name) && this.#out.has(other.name))
-        .map(({ name }) => name);
-      this.#out = before;
-      const rest = lost.length === 0 ? 'packs that it needs or excludes' : lost.join(', ');
-      const message = `the rules of ${pack.name} contradict those of ${rest}, beside which it would have to be applied`;
-      before.set(
-        pack.name,
-        this.#refuse(
-          pack,
-          'contradiction',
-          message,
-          `Take ${pack.name} away, or ask its author about supersedes, requires and appliesTo.`,
-        ),
-      );
+      this.#out.set(pack.name, this.#contradiction(pack));
     }
+  }
+
+  /** For a pack that is out and breaks no rule. */
+  #contradiction(pack: CandidatePack): Verdict {
+    const before = this.#out;
+    this.#out = without(before, [pack.name]);
+    this.leaveOutBreakers();
+    const lost = this.#packs
+      .filter((other) => !before.has(other.name) && this.#out.has(other.name))
+      .map(({ name }) => name);
+    this.#out = before;
+    const rest = lost.length === 0 ? 'packs that it needs or excludes' : lost.join(', ');
+    const message = `the rules of ${pack.name} contradict those of ${rest}, beside which it would have to be applied`;
+    const hint = `Take ${pack.name} away, or ask its author about supersedes, requires and appliesTo.`;
+    return this.#refuse(pack, 'contradiction', message, hint);
   }
 
   /** Verdicts that stay are brought up to date on the way: the pack that they name may have changed. */

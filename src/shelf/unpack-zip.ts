@@ -6,8 +6,8 @@ import { PatchError } from '../error.js';
 import type { ArchiveEntry } from '../home/archive.js';
 import { extractEntry } from '../home/archive-entry.js';
 import { walkTree } from '../home/tree.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import type { Files } from '../system/files.js';
-import { ensureFolder } from '../transaction/transaction.js';
 
 const PIECE_BYTES = 16 * 1024 * 1024;
 const SPACE_MARGIN_BYTES = 1024 * 1024;

@@ -1,5 +1,6 @@
 // Digests of many files on one core: side by side what can be, alone what is faster so.
 
+import { toError } from '../error.js';
 import type { DigestItem } from './bulk.js';
 import type { Digests, Files } from './files.js';
 import { divideWork, Md5Lanes, type OpenFile } from './md5-lanes.js';
@@ -49,6 +50,6 @@ function attempt<T>(work: () => T): T | Error {
   try {
     return work();
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return toError(error);
   }
 }

@@ -1,7 +1,7 @@
 // A worker thread of WorkerBulk: copies and digests files in batches, one answer a batch.
 
 import { parentPort } from 'node:worker_threads';
-import { errnoOf } from '../error.js';
+import { errnoOf, toError } from '../error.js';
 import { FileDigester } from './digest-files.js';
 import type { Digests } from './files.js';
 import { RealFiles } from './real-files.js';
@@ -25,7 +25,7 @@ function copy(item: BatchItem): Error | undefined {
     files.copyNew(item.source, item.path, item.mode, 'unflushed');
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return toError(error);
   }
 }
 

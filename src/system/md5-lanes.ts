@@ -4,6 +4,7 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, readSync } from 'node:fs';
+import { toError } from '../error.js';
 import type { Md5, Sha256 } from '../home/entry.js';
 import type { Digests } from './files.js';
 import { BLOCK_BYTES, constants, LANES, MEMORY, makeMd5LanesCode } from './md5-lanes-code.js';
@@ -218,10 +219,6 @@ function closed(descriptor: number): Error | undefined {
   } catch (error) {
     return toError(error);
   }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 function ceilTo(value: number, unit: number): number {

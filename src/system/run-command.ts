@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errnoOf, PatchError } from '../error.js';
+import { errnoOf, PatchError, toError } from '../error.js';
 import { LogFile } from './log-file.js';
 import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
@@ -128,7 +128,7 @@ function runTo(request: CommandRequest, stdout: number, stderr: number): Promise
     } catch (error) {
       signalGroup(child.pid, 'SIGKILL');
       settle(() => {
-        reject(error instanceof Error ? error : new Error(String(error)));
+        reject(toError(error));
       });
     }
   });

@@ -31,17 +31,46 @@ export type ModuleOutcome =
 
 /** Runs in the thread. Names of values are those of docs/patch-json.md. */
 const THREAD = `
+const fs = require('node:fs');
+const { syncBuiltinESMExports } = require('node:module');
 const { parentPort, workerData } = require('node:worker_threads');
 const { url, method, needed, home, options, undo } = workerData;
 // Over the port, what is printed keeps its place before the result; a thread's own streams are behind, and cut off at its end.
+const print = (stream, bytes) => parentPort.postMessage({ kind: 'printed', stream, bytes: Uint8Array.from(bytes) });
 for (const [name, stream] of [['out', process.stdout], ['error', process.stderr]]) {
   stream._writev = null;
   stream._write = (chunk, encoding, done) => {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
-    parentPort.postMessage({ kind: 'printed', stream: name, bytes: Uint8Array.from(bytes) });
+    print(name, typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk);
     done();
   };
 }
+// The descriptors are those of the whole process, whose standard output may be a document.
+const standard = (descriptor) => (descriptor === 1 ? 'out' : descriptor === 2 ? 'error' : undefined);
+const bytesOf = (data, [first, second]) => {
+  if (typeof data === 'string') return Buffer.from(data, second);
+  const { offset, length } = typeof first === 'object' && first !== null ? first : { offset: first, length: second };
+  const from = offset ?? 0;
+  return Buffer.from(data.buffer, data.byteOffset + from, length ?? data.byteLength - from);
+};
+const { write, writeSync, writeFileSync } = fs;
+fs.writeSync = (descriptor, data, ...rest) => {
+  const stream = standard(descriptor);
+  if (stream === undefined) return writeSync(descriptor, data, ...rest);
+  const bytes = bytesOf(data, rest);
+  print(stream, bytes);
+  return bytes.length;
+};
+fs.write = (descriptor, data, ...rest) => {
+  if (standard(descriptor) === undefined) return write(descriptor, data, ...rest);
+  const done = rest.pop();
+  const length = fs.writeSync(descriptor, data, ...rest);
+  setImmediate(done, null, length, data);
+};
+fs.writeFileSync = (path, data, options) => {
+  if (standard(path) === undefined) return writeFileSync(path, data, options);
+  fs.writeSync(path, data, undefined, typeof options === 'string' ? options : options?.encoding);
+};
+syncBuiltinESMExports();
 const values = new Map(Object.entries(workerData.values));
 const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 const toJson = (value) => {

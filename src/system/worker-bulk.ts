@@ -5,7 +5,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { errnoOf, PatchError } from '../error.js';
+import { errnoOf, PatchError, toError } from '../error.js';
 import type { Bulk, BulkProgress, BulkResult, CopyItem, DigestItem, OnResult } from './bulk.js';
 import { SerialBulk } from './bulk.js';
 import type { Digests, Files } from './files.js';
@@ -185,7 +185,7 @@ function spread(
         try {
           answered(thread, answer);
         } catch (error) {
-          settle(() => reject(error instanceof Error ? error : new Error(String(error))));
+          settle(() => reject(toError(error)));
         }
       },
       error: (error: Error) => settle(() => reject(error)),

@@ -9,10 +9,11 @@ import type { FileEntry, Md5 } from '../home/entry.js';
 import { absolute, type Layout } from '../home/layout.js';
 import { type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
 import type { Bulk } from '../system/bulk.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import { randomName } from '../system/transaction-id.js';
 import type { Files, FileStat } from '../system/files.js';
 import { isRunning } from '../system/is-main-program.js';
-import { ensureFolder, removeIfEmpty } from './transaction.js';
+import { removeIfEmpty } from './transaction.js';
 import { placeWork } from './work-folders.js';
 
 /** Bytes that `watch` leaves free: what it does ahead must never be what fills the disk. */

@@ -9,9 +9,10 @@ import { originalsOf } from '../plan/make-plan.js';
 import type { Keep, Operation } from '../plan/operation.js';
 import { appendHistory, type StepsMs } from '../state/history.js';
 import { copyLedger, readLedger } from '../state/ledger-file.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import type { ActionRecord, BeginRecord, StageRecord } from './journal.js';
 import { setAside } from './set-aside.js';
-import { BEGUN, beforeOf, ensureFolder, removeIfEmpty, type TransactionContext } from './transaction.js';
+import { BEGUN, beforeOf, removeIfEmpty, type TransactionContext } from './transaction.js';
 
 export interface Finished {
   readonly stage: StageRecord;

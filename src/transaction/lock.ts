@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, PatchError } from '../error.js';
 import type { Layout } from '../home/layout.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import type { Files } from '../system/files.js';
 import { isAlive, ownIdentity, type ProcessIdentity } from '../system/process-identity.js';
 import { randomName } from '../system/transaction-id.js';
 import { toPatchError } from './to-patch-error.js';
-import { ensureFolder } from './transaction.js';
 
 /** A lock of another host or container counts as dead when it was not touched for so long; its owner touches it every 2 s. */
 const FOREIGN_STALE_MS = 20_000;
@@ -37,10 +37,16 @@ export class Lock {
   }
 
   /**
-   * Takes the lock of a home, waiting for another run to end.
+   * Takes the lock of a home, waiting for another run to end, or until `signal` ends the waiting.
    * @throws PatchError LOCKED naming the process that has it; UNWRITABLE
    */
-  static async take(files: Files, layout: Layout, waitMs: number, onWait?: (owner: string) => void): Promise<Lock> {
+  static async take(
+    files: Files,
+    layout: Layout,
+    waitMs: number,
+    onWait?: (owner: string) => void,
+    signal?: AbortSignal,
+  ): Promise<Lock> {
     const own = ownIdentity();
     const name = nameOf(own, randomName());
     const until = performance.now() + waitMs;
@@ -51,7 +57,7 @@ export class Lock {
         const rival = contend(files, layout, name, own);
         if (rival === undefined) return new Lock(files, layout, join(layout.locks, `held.${name}`));
         const isTie = rival.state === 'try' && tries < 200;
-        if (!isTie && performance.now() >= until) throw lockedError(layout, rival);
+        if (!isTie && (signal?.aborted === true || performance.now() >= until)) throw lockedError(layout, rival);
         if (!isTie && !said) {
           said = true;
           onWait?.(describe(rival));

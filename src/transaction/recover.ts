@@ -42,16 +42,22 @@ export function examineInterruption(files: Files, layout: Layout): PatchError {
   }
 }
 
-/** @throws PatchError JOURNAL_DAMAGED, JOURNAL_MISSING, ROLLBACK_FAILED */
+/** @throws PatchError JOURNAL_DAMAGED, JOURNAL_MISSING, ROLLBACK_FAILED; LOCKED where another run has taken this one for dead */
 export async function recover(context: TransactionContext): Promise<Recovery> {
   const { files, layout } = context;
-  const journal = readJournal(files, layout.journal);
-  const recovery = journal === undefined ? sweepStrays(context) : await recoverJournal(context, journal);
-  sweepRemnants(files, layout);
-  return recovery;
+  try {
+    const journal = readJournal(files, layout.journal);
+    const recovery = journal === undefined ? sweepStrays(context) : await recoverJournal(context, journal);
+    sweepRemnants(files, layout);
+    return recovery;
+  } catch (error) {
+    // What is gone, or half done, may be another's work by now.
+    context.check?.();
+    throw error;
+  }
 }
 
-/** @throws PatchError JOURNAL_DAMAGED, ROLLBACK_FAILED */
+/** @throws PatchError JOURNAL_DAMAGED, ROLLBACK_FAILED, LOCKED */
 export async function recoverJournal(context: TransactionContext, journal: Journal): Promise<Recovery> {
   const { layout } = context;
   const transaction = journal.stage.transaction;

@@ -8,6 +8,7 @@ import { absolute, display, HELD_FOLDER } from '../home/layout.js';
 import type { ActionOperation } from '../plan/action-operation.js';
 import type { DeleteOperation, MoveOperation, Operation, WriteOperation } from '../plan/operation.js';
 import { appendHistory, type StepsMs } from '../state/history.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import type { Files } from '../system/files.js';
 import { checkPath } from './check-path.js';
 import { cleanUp } from './clean-up.js';
@@ -15,7 +16,7 @@ import { type ActionRecord, type BeginRecord, formatUndoing, type StageRecord } 
 import { observeEntry } from './observe-entry.js';
 import { decideMoveBack, decideUndo, type Seen } from './recovery-table.js';
 import { setAside } from './set-aside.js';
-import { afterOf, BEGUN, ensureFolder, removeIfEmpty, type TransactionContext } from './transaction.js';
+import { afterOf, BEGUN, isTakenOverError, removeIfEmpty, type TransactionContext } from './transaction.js';
 
 export interface Undoable {
   readonly stage: StageRecord;
@@ -70,6 +71,7 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
     await cleanUp(context, { stage: undoable.stage, begin: undoable.begin }, 'rolled-back');
   } catch (error) {
     // The home is as before, and verified; the work folders are swept by the next start.
+    if (isTakenOverError(error)) throw error;
     if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;
     context.emit({
       kind: 'problem',
@@ -294,7 +296,9 @@ export function workPath(
   return join(folder.path, `${index}.${role}`);
 }
 
+/** What belongs to nobody's disk is thrown on: a defect, and that another run has the home now. */
 function rollbackError(context: TransactionContext, operation: Operation | undefined, error: unknown): PatchError {
+  if (isTakenOverError(error)) throw error;
   if (error instanceof PatchError && error.code === 'ROLLBACK_FAILED') return error;
   const errno = errnoOf(error);
   if (errno === undefined && !(error instanceof PatchError)) throw error;

@@ -8,10 +8,11 @@ import { jarTargetName, readJar } from '../home/jar.js';
 import { absolute, display, rooted } from '../home/layout.js';
 import type { Ledger } from '../plan/ledger.js';
 import { TEXT_LIMIT_BYTES } from '../system/checked-json.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import { parseWholeRecords } from './journal.js';
 import { recoverJournal, strayWork } from './recover.js';
 import { setAside } from './set-aside.js';
-import { ensureFolder, type TransactionContext } from './transaction.js';
+import type { TransactionContext } from './transaction.js';
 
 export interface Salvage {
   /** Paths that were put back as they were before. */
@@ -20,8 +21,18 @@ export interface Salvage {
   readonly kept: readonly string[];
 }
 
-/** @throws PatchError ROLLBACK_FAILED */
+/** @throws PatchError ROLLBACK_FAILED; LOCKED where another run has taken this one for dead */
 export async function salvage(context: TransactionContext, ledger: Ledger | undefined, id: string): Promise<Salvage> {
+  try {
+    return await putBack(context, ledger, id);
+  } catch (error) {
+    // What is gone may have been put back by another.
+    context.check?.();
+    throw error;
+  }
+}
+
+async function putBack(context: TransactionContext, ledger: Ledger | undefined, id: string): Promise<Salvage> {
   const { files, layout } = context;
   const restored: string[] = [];
   const kept: string[] = [];

@@ -2,7 +2,8 @@
 
 import { basename, join } from 'node:path';
 import { errnoOf } from '../error.js';
-import { ensureFolder, type TransactionContext } from './transaction.js';
+import { ensureFolder } from '../system/ensure-folder.js';
+import type { TransactionContext } from './transaction.js';
 
 /** Moves `path` to `<aside>/<transaction>/<index>-<name>`; copies where a rename is not possible. Returns the new path. */
 export function setAside(

@@ -1,4 +1,4 @@
-// What killed runs leave in our own state beside transactions: temporary files of caches and of the clock, names of the dead. Only
+// What killed runs leave beside transactions: temporary files of caches, of the clock and of the status page, names of the dead. Only
 // names that we make, of processes that are gone; a process on another machine that still needs one of them does without it.
 
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ const DIGESTS = /^inventory\.json\.(\d+)\.new$/;
 const UNPACKING = /^[0-9a-f]{64}\.(\d+)\.new$/;
 const DELTA = /^[0-9a-f-]+-[0-9a-f]{32}\.(\d+)\.new$/;
 const GUARD_CANDIDATE = /^new\.(\d+)$/;
+const PAGE = /^patch-status\.html\.(\d+)\.new$/;
 
 /** To be called under the lock of the home. Removes nothing that is in use; what cannot be removed is left to the next run. */
 export function sweepRemnants(files: Files, layout: Layout): void {
@@ -36,6 +37,7 @@ export function findRemnants(files: Files, layout: Layout): string[] {
     ...inFolder(files, guardFolder(layout.home), [CLOCK, GUARD_CANDIDATE]),
     ...inFolder(files, layout.zips, [UNPACKING]),
     ...inFolder(files, layout.deltas, [DELTA]),
+    ...inFolder(files, layout.logs, [PAGE]),
   ];
 }
 

@@ -12,6 +12,7 @@ import type { Ledger } from '../plan/ledger.js';
 import { type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
 import type { Bulk, BulkResult } from '../system/bulk.js';
 import { md5OfText } from '../system/digest-text.js';
+import { ensureFolder } from '../system/ensure-folder.js';
 import type { Files, FileStat } from '../system/files.js';
 import type { Commands } from '../system/run-command.js';
 import type { ActionDoors, ActionRun } from './actions/run-actions.js';
@@ -19,6 +20,7 @@ import { AheadStock, sweepAhead } from './ahead.js';
 import { checkPath } from './check-path.js';
 import { checkWritable } from './check-writable.js';
 import { cleanUp } from './clean-up.js';
+import { guardChanges } from './guard-changes.js';
 import { toPatchError } from './to-patch-error.js';
 import {
   type ActionRecord,
@@ -41,6 +43,8 @@ export interface TransactionContext {
   readonly emit: EventSink;
   /** How commands of actions are run; absent: as processes. */
   readonly commands?: Commands;
+  /** Throws where this run may change nothing any more (guard-changes); absent where nobody else can know of the home. */
+  readonly check?: () => void;
 }
 
 /** What a transaction with actions needs beside its operations. */
@@ -117,7 +121,7 @@ class Transaction {
   #summary: TransactionSummary;
 
   constructor(context: TransactionContext, request: TransactionRequest) {
-    this.#context = context;
+    this.#context = guardChanges(context, () => this.#stopIfTakenOver());
     this.#request = request;
     this.#operations = request.operations.map(withDigests);
     this.#ahead = new AheadStock(context.files, context.layout);
@@ -296,6 +300,7 @@ class Transaction {
         await cleanUp(this.#context, { stage: this.#stageRecord(), begin: undefined }, 'swept');
     } catch (error) {
       // The next start sweeps it; what went wrong first is what counts.
+      if (isTakenOverError(error)) throw error;
       if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;
       this.#context.emit({
         kind: 'problem',
@@ -543,8 +548,6 @@ class Transaction {
 
   /** The commit stands whatever happens here: what could not be cleaned up is left to the next start, and said. */
   async #cleanUpCommitted(): Promise<void> {
-    // Who has taken over has completed it.
-    if (this.#isTakenOver()) return;
     try {
       const finished = {
         stage: this.#stageRecord(),
@@ -557,6 +560,8 @@ class Transaction {
       sweepAhead(this.#context.files, this.#context.layout);
       sweepRemnants(this.#context.files, this.#context.layout);
     } catch (error) {
+      // Who has taken over has completed it, or will.
+      if (isTakenOverError(error)) return;
       if (errnoOf(error) === undefined && !(error instanceof PatchError)) throw error;
       this.#context.emit({
         kind: 'problem',
@@ -568,9 +573,8 @@ class Transaction {
     }
   }
 
-  /** Undoes everything, then throws what it was undone for. */
+  /** Undoes everything, then throws what it was undone for; stops at its first record where another run has taken over. */
   async #undo(error: unknown): Promise<never> {
-    this.#stopIfTakenOver();
     const isOurs = error instanceof PatchError || errnoOf(error) !== undefined;
     const cause = error instanceof Error ? error.message : String(error);
     this.#phase('rollback');
@@ -589,22 +593,22 @@ class Transaction {
     });
   }
 
-  /** A run that has slept too long has been taken for dead: its transaction has been undone, and the journal may be another's. */
+  /** A run that has slept too long has been taken for dead: its transaction was finished by another, whose the journal may be. */
   #stopIfTakenOver(): void {
     if (!this.#isTakenOver()) return;
     const { transaction } = this.#request;
-    const message = `another run has taken this one for dead, and has undone transaction ${transaction}; nothing more was done`;
+    const message = `another run has taken this one for dead, and finishes or undoes transaction ${transaction}; nothing more was done`;
     throw new PatchError('LOCKED', message, { path: this.#context.layout.home });
   }
 
   #isTakenOver(): boolean {
     const { files, layout } = this.#context;
-    const stage = Buffer.from(formatRecord(this.#stageRecord()));
+    const isJournalOurs = () => {
+      const stage = Buffer.from(formatRecord(this.#stageRecord()));
+      return stage.equals(files.readRange(layout.journal, 0, stage.byteLength));
+    };
     try {
-      return (
-        this.#request.lock?.isTakenOver(() => stage.equals(files.readRange(layout.journal, 0, stage.byteLength))) ===
-        true
-      );
+      return this.#request.lock?.isTakenOver(isJournalOurs) === true;
     } catch (error) {
       // What cannot be read is not proven to be another's, and to undo what is ours must not wait.
       if (errnoOf(error) === undefined) throw error;
@@ -685,19 +689,6 @@ export function tryLink(files: Files, source: string, target: string): boolean {
   }
 }
 
-/** Makes a folder and what is missing above it, each name durable before the next. */
-export function ensureFolder(files: Files, path: string): void {
-  if (files.stat(path) !== undefined) return;
-  ensureFolder(files, dirname(path));
-  try {
-    files.makeDirectory(path);
-  } catch (error) {
-    // Another run was quicker; it flushes what it made.
-    if (errnoOf(error) !== 'EEXIST' || files.stat(path)?.kind !== 'directory') throw error;
-  }
-  files.flushDirectory(dirname(path));
-}
-
 /** Removes a folder that is empty; leaves one that is not. */
 export function removeIfEmpty(files: Files, path: string): void {
   try {
@@ -728,6 +719,11 @@ function forJournal(record: BeginRecord): BeginRecord {
       : operation,
   );
   return { ...record, operations };
+}
+
+/** Whether an error says that another run has the home now. */
+export function isTakenOverError(error: unknown): boolean {
+  return error instanceof PatchError && error.code === 'LOCKED';
 }
 
 function withDigests(operation: Operation): Operation {

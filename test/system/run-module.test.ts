@@ -68,6 +68,31 @@ test('lines and characters in parts, and other encodings', async () => {
   expect(lines).toEqual(['a €', 'b c d e\nf', 'between', 'g']);
 });
 
+test('what is written to the descriptors of the process, which are not those of the thread', async () => {
+  const { lines, outcome } = await run(`
+    const fs = await import('node:fs');
+    const { writeSync } = fs;
+    console.log('one');
+    writeSync(1, 'two\\n');
+    writeSync(1, '74687265650a', null, 'hex');
+    writeSync(1, Buffer.from('..four\\n..'), 2, 5);
+    writeSync(2, new Uint8Array(Buffer.from('..five\\n..')), { offset: 2, length: 5 });
+    fs.default.writeFileSync(1, 'six\\n');
+    fs.appendFileSync(1, 'seven\\n', 'utf8');
+    const written = await new Promise((resolve, reject) =>
+      fs.write(1, 'eight\\n', (error, length) => (error ? reject(error) : resolve(length))));
+    console.log(written);
+    await new Promise((resolve) => fs.createWriteStream('', { fd: 1, autoClose: false }).end('nine\\n', resolve));
+    fs.writeFileSync('${folder}/file', 'ten');
+    const file = fs.openSync('${folder}/file', 'a');
+    writeSync(file, '\\n');
+    fs.closeSync(file);
+    console.log(fs.readFileSync('${folder}/file', 'utf8'));`);
+  expect(outcome).toMatchObject({ kind: 'returned' });
+  const numbers = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', '6', 'nine', 'ten'];
+  expect(lines).toEqual(numbers);
+});
+
 test('a line without an end is not kept until there is no memory left', async () => {
   const { lines } = await run(`for (let n = 0; n < 20; n++) process.stdout.write('x'.repeat(10_000));`);
   expect(lines.length).toBeGreaterThan(1);

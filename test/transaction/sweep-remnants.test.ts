@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { writePage } from '../../src/daemon/status-page-file.js';
+import { beginPage } from '../../src/report/page-model.js';
 import { isRunning } from '../../src/system/is-main-program.js';
 import { ownIdentity } from '../../src/system/process-identity.js';
 import { endProcess, leftovers, recoverHome, startHome } from '../support/engine-run.js';
@@ -29,10 +31,15 @@ const REMNANTS = [
   `${STATE}/guard/new.${DEAD}/plugins`,
   `${STATE}/cache/zips/${DIGEST}.${DEAD}.new/content/a/b.txt`,
   `${STATE}/cache/zips/${DIGEST}.${process.pid}.new/content/a/b.txt`,
+  `${HOME}/repository/logs/patch-status.html.${DEAD}.new`,
+  `${HOME}/repository/logs/patch-status.html.${process.pid}.new`,
   `${STATE}/cache/deltas/${'1'.repeat(32)}-${'2'.repeat(32)}-${'0'.repeat(32)}.${DEAD}.new`,
 ];
 
 const OTHERS = [
+  `${HOME}/repository/logs/patch-status.html`,
+  `${HOME}/repository/logs/patch-status.html.new`,
+  `${HOME}/repository/logs/patch-status.html.1.new`,
   `${COMPONENTS}/.now-a-1`,
   `${COMPONENTS}/now-${DEAD}-01ab`,
   `${COMPONENTS}/inventory.json.${DEAD}.new`,
@@ -81,6 +88,18 @@ test('a start that only completes what was interrupted sweeps it', async () => {
   const next = await startHome(home.files, HOME, home.config, home.policy);
   expect(next).toMatchObject({ kind: 'ended', result: { outcome: 'nothing' } });
   expect(stillThere(home.files, REMNANTS)).toEqual([]);
+});
+
+test('a page that a killed run had written in part is swept, whoever writes none any more', async () => {
+  const home = await smallest();
+  const path = `${HOME}/repository/logs/patch-status.html`;
+  makeFolder(home.files, `${HOME}/repository/logs`);
+  const page = beginPage(HOME, 0);
+  const faulty = new FaultyFiles(home.files, { at: 2, fault: 'crash', forGood: false });
+  expect(() => writePage(faulty, path, page)).toThrow('simulated crash');
+  expect(home.files.list(`${HOME}/repository/logs`)).toHaveLength(1);
+  expect(await startHome(home.files, HOME, home.config, home.policy)).toMatchObject({ kind: 'ended', exitCode: 0 });
+  expect(home.files.list(`${HOME}/repository/logs`)).toEqual([]);
 });
 
 test('a folder of ours that is a link is not looked into', async () => {

@@ -54,6 +54,7 @@ export function commandFolder({ files, layout }: TransactionContext, { cwd }: Co
 export async function runPackCommand(context: TransactionContext, request: PackCommand): Promise<string> {
   const { layout } = context;
   const { command, title, log } = request;
+  context.check?.();
   const outcome = await (context.commands ?? realCommands).run({
     argv: command.argv,
     cwd: commandFolder(context, command),

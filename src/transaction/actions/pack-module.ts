@@ -40,6 +40,7 @@ export async function callModule(
 ): Promise<JsonValue> {
   const { files, layout, emit } = context;
   const { path, title, options, undo, timeoutSeconds } = call;
+  context.check?.();
   if (files.stat(path)?.kind !== 'file' || files.digest(path, true).sha256 !== call.sha256)
     throw actionError(`${title}: the copy of its module is missing or changed`, path);
   const outcome = await runModule({

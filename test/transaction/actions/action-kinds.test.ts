@@ -7,6 +7,11 @@ import { differences, leftovers, readTree } from '../../support/engine-run.js';
 import { HOME, makeFolder, PATCHES, PLUGINS, put, removeTree, SERVICEPACKS, STATE } from '../../support/small-homes.js';
 import { forgeZip } from '../../support/zip-forge.js';
 import { isInterrupted, recover } from '../../../src/transaction/recover.js';
+import { PatchError } from '../../../src/error.js';
+import type { PatchEvent } from '../../../src/event.js';
+import type { Sha256 } from '../../../src/home/entry.js';
+import { callModule } from '../../../src/transaction/actions/pack-module.js';
+import { guardChanges } from '../../../src/transaction/guard-changes.js';
 import { ActionHome, SayingCommands } from './action-home.js';
 
 function makeHome(packs: readonly string[] = ['patch0001']): { home: ActionHome; files: MemoryFiles } {
@@ -435,4 +440,41 @@ describe('a rollback that fails', () => {
     expect(differences(before, readTree(files, HOME))).toEqual([]);
     expect(isInterrupted(files, home.layout)).toBe(false);
   });
+});
+
+test('an undoing whose home another run has taken meanwhile runs no command and no module any more', async () => {
+  const { home, files } = makeHome();
+  const words: string[] = [];
+  let broken = true;
+  const stubborn = new ActionHome(files, HOME, {
+    commands: {
+      run: ({ argv }) => {
+        words.push(argv[1] ?? '');
+        return Promise.resolve({ kind: 'exited', exitCode: broken && argv[1] !== 'one' ? 1 : 0, output: '' });
+      },
+      stop: () => Promise.resolve(),
+    },
+  });
+  const run = (word: string) => ({ kind: 'run', argv: ['say', word], undo: { argv: ['say', `not ${word}`] } });
+  await stubborn.start([{ name: 'patch0001', actions: [run('one'), run('two')] }]);
+  broken = false;
+  words.length = 0;
+  let isAsleep = false;
+  const check = () => {
+    if (isAsleep) throw new PatchError('LOCKED', 'the lock was taken away');
+  };
+  const emit = (event: PatchEvent) => {
+    isAsleep ||= event.kind === 'log' && event.body.endsWith('is rolled back');
+  };
+  await expect(recover(guardChanges({ ...stubborn.context, emit }, check))).rejects.toMatchObject({ code: 'LOCKED' });
+  expect(words).toEqual([]);
+  const path = `${home.payload('patch0001')}/m.mjs`;
+  put(files, path, 'nonsense');
+  const module = { path, title: 'm', options: {}, timeoutSeconds: 1, values: new Map(), undo: null };
+  const { sha256 = '' as Sha256 } = files.digest(path, true);
+  await expect(callModule({ ...home.context, check }, 'rollback', { ...module, sha256 })).rejects.toMatchObject({
+    code: 'LOCKED',
+  });
+  await recover(stubborn.context);
+  expect(words).toContain('not one');
 });
