@@ -80,6 +80,13 @@ const MUTATIONS = [
     POWER,
   ],
   [
+    'flush: what makes room in a folder',
+    `${T}transaction.ts`,
+    '        if (dirname(target) === dirname(absolute(layout, operation.target))) files.flushDirectory(dirname(target));',
+    '',
+    powerOn('heldAgain'),
+  ],
+  [
     'flush: work folder with its mark',
     `${T}transaction.ts`,
     "'unflushed');\n      files.flushDirectory(folder.path);",

@@ -492,6 +492,8 @@ class Transaction {
       case 'move':
         ensureFolder(files, dirname(absolute(layout, operation.target)));
         files.rename(target, absolute(layout, operation.target));
+        // What makes room within a folder is there for certain before its name is taken.
+        if (dirname(target) === dirname(absolute(layout, operation.target))) files.flushDirectory(dirname(target));
         return;
     }
   }

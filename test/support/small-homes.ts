@@ -179,6 +179,13 @@ export async function companion(): Promise<SmallHome> {
   return { name: 'companion', files, config, policy: 'strict' };
 }
 
+/** The same, where what goes was set aside before, under that name: what is held there makes room. */
+export async function heldAgain(): Promise<SmallHome> {
+  const home = await companion();
+  put(home.files, `${SERVICEPACKS}/.held/servicepack999.txt`, 'no service pack either, and the first');
+  return { ...home, name: 'held again' };
+}
+
 /** Plugins lie on a file system of their own. */
 export async function mounted(): Promise<SmallHome> {
   const files = emptyHome();
@@ -319,6 +326,7 @@ export const SMALL_HOMES: readonly (() => Promise<SmallHome>)[] = [
   stagedAhead,
   drift,
   companion,
+  heldAgain,
   mounted,
   mountedRevert,
   mountedDrift,
