@@ -315,6 +315,13 @@ const MUTATIONS = [
     TAKEN_OVER,
   ],
   [
+    'journal of an earlier transaction is not swept',
+    `${T}transaction.ts`,
+    '    if (files.stat(layout.journal) !== undefined) {\n      this.#stopIfTakenOver();',
+    '    if (files.stat(layout.journal) !== undefined && false) {\n      this.#stopIfTakenOver();',
+    FAILED,
+  ],
+  [
     'foreign content set aside',
     `${T}recovery-table.ts`,
     "      return 'set-aside-and-restore';",

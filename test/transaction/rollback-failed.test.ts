@@ -12,6 +12,7 @@ import { FaultyFiles } from '../support/faulty-files.js';
 import type { MemoryFiles } from '../support/memory-files.js';
 import {
   applyFull,
+  degradedCompanion,
   heldAgain,
   HOME,
   PATCHES,
@@ -217,4 +218,18 @@ test('where one move makes room for another, nothing of it is taken for the work
     const problems = events.filter((event) => event.kind === 'problem').map((event) => event.code);
     expect(problems, `crash at ${at}`).not.toContain('HOME_CHANGED');
   }
+});
+
+test('a transaction whose clean-up failed keeps its journal, whatever is begun after it in the same run', async () => {
+  const home = await degradedCompanion();
+  const { points } = await learnFacts(home);
+  for (const fault of ['ENOSPC', 'EIO'] as const)
+    for (const at of everyPoint(points)) {
+      const files = home.files.clone();
+      const faulty = new FaultyFiles(files, { at, fault, forGood: true });
+      await startHome(faulty, HOME, home.config, home.policy);
+      endProcess(files, `${STATE}/locks`);
+      expect(await recoverHome(files, HOME, home.config), `${fault} from ${at} on`).toMatchObject({ kind: 'ended' });
+      expect(leftovers(files, STATE), `${fault} from ${at} on`).toEqual([]);
+    }
 });
