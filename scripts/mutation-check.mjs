@@ -80,6 +80,13 @@ const MUTATIONS = [
     POWER,
   ],
   [
+    'flush: what makes room in a folder',
+    `${T}transaction.ts`,
+    '        if (dirname(target) === dirname(absolute(layout, operation.target))) files.flushDirectory(dirname(target));',
+    '',
+    powerOn('heldAgain'),
+  ],
+  [
     'flush: work folder with its mark',
     `${T}transaction.ts`,
     "'unflushed');\n      files.flushDirectory(folder.path);",
@@ -306,6 +313,13 @@ const MUTATIONS = [
     'return guardChanges(this.#context(), () => lock.check());',
     'return this.#context();',
     TAKEN_OVER,
+  ],
+  [
+    'journal of an earlier transaction is not swept',
+    `${T}transaction.ts`,
+    '    if (files.stat(layout.journal) !== undefined) {\n      this.#stopIfTakenOver();',
+    '    if (files.stat(layout.journal) !== undefined && false) {\n      this.#stopIfTakenOver();',
+    FAILED,
   ],
   [
     'foreign content set aside',

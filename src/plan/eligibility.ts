@@ -77,18 +77,39 @@ type Verdict =
   | { readonly kind: 'refused'; readonly entry: RefusedPack }
   | { readonly kind: 'superseded'; readonly entry: SupersededPack };
 
+/** How many starts ahead are looked at for one that would come back to what is applied now. */
+const STARTS_AHEAD = 8;
+
 /**
  * Decides for all packs at once. Packs whose rules contradict each other in a circle have several sound choices: what a bare home
- * would get stays once it is there, so that no start takes back what the start before has chosen.
+ * would get stays once it is there, and so does what the next starts would come back to, so that no start takes back what the start
+ * before has chosen.
  */
 export function chooseEligible(input: EligibilityInput): Eligibility {
   const chosen = choose(input);
-  const applied = new Set(input.applied);
-  const isThere = ({ apply }: Eligibility) =>
-    apply.length === applied.size && apply.every(({ pack }) => applied.has(pack));
-  if (applied.size === 0 || isThere(chosen)) return chosen;
+  const { applied } = input;
+  if (applied.length === 0 || applies(chosen, applied)) return chosen;
   const bare = choose({ ...input, applied: [] });
-  return isThere(bare) && bare.deferred.length === 0 ? bare : chosen;
+  if (applies(bare, applied) && bare.deferred.length === 0) return bare;
+  // Only where something goes can a circle close.
+  const [there, stays] = [new Set(applied), new Set(namesOf(chosen))];
+  if (!input.packs.some(({ name }) => there.has(name) && !stays.has(name))) return chosen;
+  let [last, next] = [input.applied, chosen];
+  for (let starts = 0; starts < STARTS_AHEAD && !applies(next, last); starts++) {
+    last = namesOf(next);
+    next = choose({ ...input, applied: last });
+    if (applies(next, applied)) return next.deferred.length === 0 ? next : chosen;
+  }
+  return chosen;
+}
+
+function namesOf({ apply }: Eligibility): readonly string[] {
+  return apply.map(({ pack }) => pack);
+}
+
+function applies({ apply }: Eligibility, names: readonly string[]): boolean {
+  const wanted = new Set(names);
+  return apply.length === wanted.size && apply.every(({ pack }) => wanted.has(pack));
 }
 
 /**

@@ -634,26 +634,20 @@ class Planner {
       if (zip !== undefined && kind === 'patch') continue;
       const name = zip === undefined ? pack : splitRooted(zip).path;
       const path = rooted(root(kind), name);
-      const target = rooted(root(kind), `${HELD_FOLDER}/${this.#freeHeldName(kind, name)}`);
+      const target = rooted(root(kind), `${HELD_FOLDER}/${name}`);
+      if (this.#seen.kept[kind].has(name)) {
+        const earlier = rooted(root(kind), `${HELD_FOLDER}/${this.#freeHeldName(kind, name)}`);
+        this.#moves.push({ kind: 'move', path: target, target: earlier });
+        const [shown, seen] = [this.#show(path), this.#show(target)];
+        const what = `${shown} is set aside as ${seen}; the earlier one there is kept as ${this.#show(earlier)}`;
+        const hint = `Each start looks at ${seen} again, and at no other; what is given up can be removed there.`;
+        this.#problems.push(notice('HELD', 'warning', what, { pack, path: shown, hint }));
+      }
       this.#moves.push({ kind: 'move', path, target });
-      if (target.endsWith(`/${name}`)) continue;
-      const taken = this.#show(rooted(root(kind), `${HELD_FOLDER}/${name}`));
-      this.#problems.push(
-        notice(
-          'HELD',
-          'warning',
-          `${this.#show(path)} is set aside as ${this.#show(target)}: ${taken} is there already`,
-          {
-            pack,
-            path: this.#show(path),
-            hint: `Each start looks at ${taken} again, and at no other; what is given up can be removed there.`,
-          },
-        ),
-      );
     }
   }
 
-  /** Where an earlier drop of the name is held still, the later one gets a name that begins as no pack's does. */
+  /** Where an earlier drop of the name is held still, it makes room under a name that begins as no pack's does. */
   #freeHeldName(kind: Pack['kind'], name: string): string {
     const kept = this.#seen.kept[kind];
     let free = name;
@@ -670,7 +664,9 @@ class Planner {
     const moved = this.#moves.flatMap((move) => {
       if (move.kind !== 'move' || !splitRooted(move.target).path.startsWith(`${HELD_FOLDER}/`)) return [];
       const { root, path } = splitRooted(move.path);
-      return kept.has(move.target) ? [] : [{ root, path: zips.get(move.path) ?? path }];
+      return kept.has(move.target) || path.startsWith(`${HELD_FOLDER}/`)
+        ? []
+        : [{ root, path: zips.get(move.path) ?? path }];
     });
     const staying = [...this.#seen.packs.filter((pack) => !this.#packs.includes(pack)), ...this.#seen.excluded].filter(
       (pack) => pack.held,

@@ -128,7 +128,7 @@ function undoOne(
       }
       return;
     case 'move':
-      undoMove(context, operation, folders);
+      undoMove(context, operation, operations, folders);
       return;
   }
 }
@@ -181,13 +181,20 @@ function checkBackup(context: TransactionContext, before: Entry, backup: string,
   );
 }
 
-function undoMove(context: TransactionContext, operation: MoveOperation, folders: Set<string>): void {
+function undoMove(
+  context: TransactionContext,
+  operation: MoveOperation,
+  operations: readonly Operation[],
+  folders: Set<string>,
+): void {
   const { files, layout } = context;
   const source = absolute(layout, operation.path);
   const target = absolute(layout, operation.target);
   checkPath(files, layout, operation.target);
   const decision = decideMoveBack(files.stat(source) !== undefined, files.stat(target) !== undefined);
-  if (decision === 'report') reportLeft(context, operation);
+  // What another move was to take out of the way is there still, or again: this one has not been done, or is undone.
+  const isBefore = operations.some((other) => other.kind === 'move' && other.path === operation.target);
+  if (decision === 'report' && !(isBefore && files.stat(source) !== undefined)) reportLeft(context, operation);
   if (decision === 'move-back') {
     ensureFolder(files, dirname(source));
     files.rename(target, source);

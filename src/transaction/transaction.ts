@@ -198,6 +198,12 @@ class Transaction {
   async #stageOrSweep(): Promise<void> {
     this.#phase('stage');
     const { files, layout } = this.#context;
+    // Of a transaction of this run that was undone and could not be cleaned up: it is not ours to sweep.
+    if (files.stat(layout.journal) !== undefined) {
+      this.#stopIfTakenOver();
+      const message = 'the transaction before this one was undone, and is not cleaned up yet';
+      throw new PatchError('INTERRUPTED', message, { path: layout.journal });
+    }
     try {
       ensureFolder(files, layout.state);
       files.writeNew(layout.journal, formatRecord(this.#stageRecord()), 0o644);
@@ -492,6 +498,8 @@ class Transaction {
       case 'move':
         ensureFolder(files, dirname(absolute(layout, operation.target)));
         files.rename(target, absolute(layout, operation.target));
+        // What makes room within a folder is there for certain before its name is taken.
+        if (dirname(target) === dirname(absolute(layout, operation.target))) files.flushDirectory(dirname(target));
         return;
     }
   }

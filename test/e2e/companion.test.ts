@@ -1,6 +1,6 @@
 // Carbon's own patcher after us, and drops that would make it see something else than we do: after each start it finds nothing
 // to do.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { carbonFindsNothingToDo } from '../support/carbon-oracle.js';
@@ -43,8 +43,17 @@ test.each([
   expect(await start(exitCode, '--policy', policy)).toContain('.held/another-patch0001');
   dropBad('third');
   await start(exitCode, '--policy', policy);
-  for (const name of ['patch0001', 'another-patch0001', 'another-patch0001.2'])
-    expect(existsSync(home.path('patches', '.held', name)), name).toBe(true);
+  // Each start looks at the newest; the earlier ones are kept beside it.
+  for (const [name, tag] of [
+    ['patch0001', 'third'],
+    ['another-patch0001', 'first'],
+    ['another-patch0001.2', 'second'],
+  ] as const)
+    expect([...home.tagsOf(home.md5(`patches/.held/${name}/org.example.a_1.0.0.jar`))], name).toEqual([tag]);
+  rmSync(home.path('patches', '.held', 'patch0001', 'sub'), { recursive: true });
+  expect(await start(0, '--policy', policy)).toContain('patch0001');
+  expect([...home.tagsOf(home.md5('plugins/org.example.a_1.0.0.jar'))]).toEqual(['third']);
+  home.remove('patches/patch0001');
   home.addPatch('patch0001', [{ ...A, tag: 'sound' }]);
   await start(0, '--policy', policy);
   expect([...home.tagsOf(home.md5('plugins/org.example.a_1.0.0.jar'))]).toEqual(['sound']);

@@ -593,6 +593,20 @@ describe('laws', () => {
     expect(choose(circle, { applied: names(first.apply) })).toEqual(first);
   });
 
+  it('choices that would lead in a circle, start after start, come to rest', () => {
+    const circle: CandidatePack[] = [
+      { name: 'p0', id: 'Y', version: '1.0.0', leadsTo: { version: '2.0.0' } },
+      { name: 'p1', id: 'X', appliesTo: { versions: ['>=2'] }, leadsTo: { version: '1.0.0' } },
+      { name: 'p2', id: 'X', appliesTo: { versions: ['1.0.0'] }, leadsTo: { version: '2.0.0' }, chainable: false },
+      { name: 'p3' },
+      { name: 'p4', id: 'Y', version: '3.0.0', appliesTo: { versions: ['1.0.0'] } },
+    ];
+    let applied: readonly string[] = [];
+    for (let starts = 0; starts < 5; starts++) applied = names(choose(circle, { applied }).apply);
+    expect(applied).not.toEqual([]);
+    expect(names(choose(circle, { applied }).apply)).toEqual(applied);
+  });
+
   it('what makes way in a circle says for what, and waits for nothing where nothing ends the run', () => {
     const bySupersession: CandidatePack[] = [
       { name: 'p0' },

@@ -179,6 +179,25 @@ export async function companion(): Promise<SmallHome> {
   return { name: 'companion', files, config, policy: 'strict' };
 }
 
+/** The same, where what goes was set aside before, under that name: what is held there makes room. */
+export async function heldAgain(): Promise<SmallHome> {
+  const home = await companion();
+  put(home.files, `${SERVICEPACKS}/.held/servicepack999.txt`, 'no service pack either, and the first');
+  return { ...home, name: 'held again' };
+}
+
+/** Carbon's own patcher after us, a pack that is refused and another one: what fails is followed by a second transaction. */
+export async function degradedCompanion(): Promise<SmallHome> {
+  const files = emptyHome();
+  makeFolder(files, `${PATCHES}/.metadata`);
+  putPlugins(files, 'a', 'b');
+  const config = configOf({ companion: 'carbon' });
+  await settled(files, config);
+  putPatch(files, 'patch0001', { 'a_1.0.0.jar': jar('a', '1.0.0', 'one') });
+  putPatch(files, 'patch0002', { 'b_1.0.0.jar': jar('b', '1.0.0', 'two').subarray(0, 40) });
+  return { name: 'degraded companion', files, config, policy: 'degraded' };
+}
+
 /** Plugins lie on a file system of their own. */
 export async function mounted(): Promise<SmallHome> {
   const files = emptyHome();
@@ -319,6 +338,7 @@ export const SMALL_HOMES: readonly (() => Promise<SmallHome>)[] = [
   stagedAhead,
   drift,
   companion,
+  heldAgain,
   mounted,
   mountedRevert,
   mountedDrift,

@@ -9,6 +9,7 @@ import type { MemoryFiles } from '../support/memory-files.js';
 import {
   companion,
   drift,
+  heldAgain,
   HOME,
   linkless,
   mountedRevert,
@@ -61,6 +62,7 @@ for (const [make, stride, nestedStride] of [
   [revertFull, 17, 5],
   [drift, 17, 5],
   [companion, 17, 5],
+  [heldAgain, 17, 5],
   [mountedRevert, 11, 5],
   [linkless, 17, 5],
 ] as const) {

@@ -5,7 +5,7 @@ import { everyPoint, findLost, learnFacts } from '../support/crash-judge.js';
 import { differences, endProcess, leftovers, readTree, recoverHome, startHome } from '../support/engine-run.js';
 import { FaultyFiles } from '../support/faulty-files.js';
 import { statesAfterPowerLoss } from '../support/power-loss.js';
-import { companion, drift, HOME, mountedRevert, smallest, STATE, upgrade } from '../support/small-homes.js';
+import { companion, drift, heldAgain, HOME, mountedRevert, smallest, STATE, upgrade } from '../support/small-homes.js';
 
 const FULL = process.env.CRASH_FULL === '1';
 const SEED = Number(process.env.CRASH_SEED ?? 1);
@@ -16,6 +16,7 @@ for (const [make, stride] of [
   [upgrade, 16],
   [drift, 16],
   [companion, 12],
+  [heldAgain, 12],
   [mountedRevert, 16],
 ] as const) {
   for (const [what, fault] of [

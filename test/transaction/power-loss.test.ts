@@ -7,6 +7,7 @@ import { statesAfterPowerLoss } from '../support/power-loss.js';
 import {
   applyFull,
   companion,
+  heldAgain,
   deltas,
   drift,
   HOME,
@@ -34,6 +35,7 @@ for (const [make, most] of [
   [stagedAhead, 300],
   [drift, 300],
   [companion, 300],
+  [heldAgain, 300],
   [mounted, 300],
   [mountedRevert, 300],
   [mountedDrift, 300],

@@ -12,6 +12,8 @@ import { FaultyFiles } from '../support/faulty-files.js';
 import type { MemoryFiles } from '../support/memory-files.js';
 import {
   applyFull,
+  degradedCompanion,
+  heldAgain,
   HOME,
   PATCHES,
   PLUGINS,
@@ -202,4 +204,32 @@ test('what is changed after everything was undone, while cleaning up was interru
   expect(await recoverHome(crashed, HOME, home.config)).toMatchObject({ result: { action: 'finish-rollback' } });
   expect(crashed.read(`${PLUGINS}/b_1.0.0.jar`, 100).toString()).toBe('changed by the operator meanwhile');
   expect(leftovers(crashed, STATE)).toEqual([]);
+});
+
+test('where one move makes room for another, nothing of it is taken for the work of somebody else', async () => {
+  const home = await heldAgain();
+  const { points } = await learnFacts(home);
+  for (const at of everyPoint(points)) {
+    const files = home.files.clone();
+    await startHome(new FaultyFiles(files, { at, fault: 'crash', forGood: false }), HOME, home.config, home.policy);
+    endProcess(files, `${STATE}/locks`);
+    const { kind, events } = await recoverHome(files, HOME, home.config);
+    expect(kind, `crash at ${at}`).toBe('ended');
+    const problems = events.filter((event) => event.kind === 'problem').map((event) => event.code);
+    expect(problems, `crash at ${at}`).not.toContain('HOME_CHANGED');
+  }
+});
+
+test('a transaction whose clean-up failed keeps its journal, whatever is begun after it in the same run', async () => {
+  const home = await degradedCompanion();
+  const { points } = await learnFacts(home);
+  for (const fault of ['ENOSPC', 'EIO'] as const)
+    for (const at of everyPoint(points)) {
+      const files = home.files.clone();
+      const faulty = new FaultyFiles(files, { at, fault, forGood: true });
+      await startHome(faulty, HOME, home.config, home.policy);
+      endProcess(files, `${STATE}/locks`);
+      expect(await recoverHome(files, HOME, home.config), `${fault} from ${at} on`).toMatchObject({ kind: 'ended' });
+      expect(leftovers(files, STATE), `${fault} from ${at} on`).toEqual([]);
+    }
 });
