@@ -246,6 +246,19 @@ describe('the checkout', () => {
   });
 });
 
+test('every measure that the mutation check takes out stands in its file, once, and its tests are there', async () => {
+  const { MUTATIONS } = (await import(`${ROOT}/scripts/mutations.mjs`)) as {
+    MUTATIONS: readonly (readonly [string, string, string, string, readonly string[]])[];
+  };
+  const faults = MUTATIONS.flatMap(([name, file, find, , tests]) => {
+    const count = readFileSync(join(ROOT, file), 'utf8').split(find).length - 1;
+    const missing = tests.filter((one) => !existsSync(join(ROOT, one.split('#')[0] ?? '')));
+    return [...(count === 1 ? [] : [`${name}: ${count} times in ${file}`]), ...missing.map((one) => `${name}: ${one}`)];
+  });
+  expect(faults).toEqual([]);
+  expect(MUTATIONS.length).toBeGreaterThan(80);
+});
+
 test('every error code is named in a test', () => {
   const others = tests.filter(({ path }) => path !== 'test/tidy.test.ts');
   expect(findUntestedCodes(['A_CODE'], file('test/x.test.ts', 'A_CODE_TWO'))).toEqual(['A_CODE']);
