@@ -40,10 +40,6 @@ export interface BatchAnswer {
 
 /** Below so many bytes a thread costs more than it saves; above, the calling thread must stay free to keep its lock fresh. */
 const WORTH_THREADS_BYTES = 16 * 1024 * 1024;
-/** The same for digests alone: eight files at a time, the calling thread has read so much before a thread would have begun. */
-const DIGESTS_WORTH_THREADS_BYTES = 64 * 1024 * 1024;
-/** Below so many bytes one file after the other is as quick. */
-const WORTH_LANES_BYTES = 4 * 1024 * 1024;
 const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ITEMS = 64;
 const MOST_THREADS = 8;
@@ -51,7 +47,6 @@ const MOST_THREADS = 8;
 const FLUSHES_AT_ONCE = 4;
 
 export class WorkerBulk implements Bulk {
-  readonly #files: Files;
   readonly #serial: SerialBulk;
   readonly #startThread: () => Worker;
   readonly #threads: Worker[] = [];
@@ -59,15 +54,11 @@ export class WorkerBulk implements Bulk {
 
   /** `startThread` starts one that answers as digest-worker does. */
   constructor(files: Files, startThread = () => new Worker(new URL('./digest-worker.cjs', import.meta.url))) {
-    this.#files = files;
     this.#serial = new SerialBulk(files);
     this.#startThread = startThread;
   }
 
   async digest(items: readonly DigestItem[], progress?: BulkProgress, onResult?: OnResult): Promise<BulkResult[]> {
-    const totalBytes = bytesOf(items);
-    if (totalBytes >= WORTH_LANES_BYTES && totalBytes < DIGESTS_WORTH_THREADS_BYTES)
-      return this.#digestHere(items, totalBytes, progress, onResult);
     const threads = this.#threadsFor(items);
     if (threads.length === 0) return this.#serial.digest(items, progress, onResult);
     const plain = items.map(
@@ -117,24 +108,6 @@ export class WorkerBulk implements Bulk {
     await Promise.all(this.#threads.splice(0).map((thread) => thread.terminate()));
   }
 
-  async #digestHere(
-    items: readonly DigestItem[],
-    totalBytes: number,
-    progress: BulkProgress | undefined,
-    onResult: OnResult | undefined,
-  ): Promise<BulkResult[]> {
-    const { FileDigester } = await import('./digest-files.js');
-    const results = new FileDigester(this.#files).digest(items).map((result): BulkResult => {
-      if (!(result instanceof Error)) return { kind: 'done', digests: result };
-      // What has no errno and is no error of ours is a defect: it must not be taken for a bad file.
-      if (errnoOf(result) === undefined && !(result instanceof PatchError)) throw result;
-      return { kind: 'failed', error: result };
-    });
-    for (const [index, result] of results.entries()) onResult?.(index, result);
-    progress?.(items.length, totalBytes);
-    return results;
-  }
-
   async #spread(
     threads: readonly Worker[],
     items: readonly BatchItem[],
@@ -152,7 +125,8 @@ export class WorkerBulk implements Bulk {
 
   /** Threads for some work: none where they would cost more than they save, or where the system gives none. */
   #threadsFor(items: readonly { readonly sizeBytes: number }[]): readonly Worker[] {
-    const total = bytesOf(items);
+    let total = 0;
+    for (const item of items) total += item.sizeBytes;
     if (total < WORTH_THREADS_BYTES) return [];
     const wanted = Math.min(this.#count, Math.ceil(total / BATCH_BYTES));
     try {
@@ -229,12 +203,6 @@ function spread(
     // A second for each: it goes on with that while the answer to the first is on its way.
     for (const thread of threads) give(thread);
   });
-}
-
-function bytesOf(items: readonly { readonly sizeBytes: number }[]): number {
-  let total = 0;
-  for (const item of items) total += item.sizeBytes;
-  return total;
 }
 
 function sizeOf(items: readonly BatchItem[], index: number): number {

@@ -17,15 +17,14 @@ let folder: string;
 let items: DigestItem[];
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'prepatch-bulk-'));
-  items = makeItems('file', 160_000);
+  items = makeItems('file');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** 30 files; with steps of 160,000 bytes worth several threads, of 50,000 not. */
-function makeItems(name: string, step: number): DigestItem[] {
+function makeItems(name: string): DigestItem[] {
   return Array.from({ length: 30 }, (_, n) => {
     const path = join(folder, `${name}-${n}`);
-    const sizeBytes = (n + 1) * step;
+    const sizeBytes = (n + 1) * 50_000;
     writeFileSync(path, randomBytes(sizeBytes));
     return { path, sizeBytes, withSha256: false };
   });
@@ -60,21 +59,6 @@ test('each thread that the machine has a core for digests a part', async () => {
   expect(await digestAll(() => new Worker(BUILT_WORKER))).toBe(Math.min(availableParallelism(), 3));
 });
 
-test('what is done before a thread has started is done here, with what cannot be read', async () => {
-  const few = makeItems('few', 50_000);
-  const bulk = new WorkerBulk(files, refuse);
-  await expectDigests(bulk, few);
-  const missing = { path: join(folder, 'missing'), sizeBytes: 1, withSha256: false };
-  const withGap = [...few.slice(0, 3), missing, ...few.slice(3)];
-  const seen: [number, number][] = [];
-  const results = await bulk.digest(withGap, (doneItems, doneBytes) => seen.push([doneItems, doneBytes]));
-  expect(results.map((result) => (result.kind === 'done' ? result.digests.md5 : 'failed'))).toEqual(
-    withGap.map(({ path }) => (path === missing.path ? 'failed' : md5OfFile(path))),
-  );
-  expect(results[3]).toMatchObject({ kind: 'failed', error: { code: 'ENOENT' } });
-  expect(seen.at(-1)).toEqual([31, withGap.reduce((sum, item) => sum + item.sizeBytes, 0)]);
-});
-
 test('where the system gives no thread, the calling one does it all', async () => {
   expect(await digestAll(refuse)).toBe(1);
 });
@@ -105,7 +89,7 @@ test('an answer to work that has failed is not taken for one to what comes next'
     };
     await expect(bulk.digest(items, undefined, fail)).rejects.toThrow('who asked has failed');
     // Of the same sizes, so that they are asked for in the same batches.
-    await expectDigests(bulk, makeItems('other', 160_000));
+    await expectDigests(bulk, makeItems('other'));
   } finally {
     await bulk.close();
   }
