@@ -245,9 +245,8 @@ export function stateEntry(files: Files, inventory: Inventory | undefined, path:
   const stat = files.stat(path);
   if (stat === undefined) return ABSENT;
   if (stat.kind !== 'file') throw new PatchError('NOT_A_FILE', `${path} is not a file`, { path });
-  const known = inventory?.cache.lookup(path, stat);
-  const { md5, sizeBytes } = known === undefined ? files.digest(path, false) : { ...known, sizeBytes: stat.sizeBytes };
-  return { kind: 'file', md5, sizeBytes, mode: stat.mode };
+  const { md5 } = inventory?.cache.lookup(path, stat) ?? files.digest(path, false);
+  return { kind: 'file', md5, sizeBytes: stat.sizeBytes, mode: stat.mode };
 }
 
 function missingDirectories(files: Files, layout: Layout, folders: readonly string[]): RootedPath[] {

@@ -55,7 +55,7 @@ export function editBundlesInfo(
   for (const bundle of bundles) versions.set(keyOf(bundle), (versions.get(keyOf(bundle)) ?? 0) + 1);
   for (const bundle of [...bundles].sort((a, b) => a.order - b.order || (a.file < b.file ? -1 : 1))) {
     if (listed.hasFile(bundle.file)) continue;
-    const [only] = versions.get(keyOf(bundle)) === 1 ? listed.onlyLineOf(bundle.symbolicName) : [];
+    const only = versions.get(keyOf(bundle)) === 1 ? listed.onlyLineOf(bundle.symbolicName) : undefined;
     const index = only ?? result.length;
     const line = formatLine(bundle, prefix, listed.restOf(index) ?? DEFAULT_REST);
     result[index] = line;
@@ -89,10 +89,10 @@ class ListedLines {
     return (this.#files.get(file) ?? 0) > 0;
   }
 
-  /** Its index, where a symbolic name is listed once; else nothing. */
-  onlyLineOf(name: string): readonly number[] {
-    const indexes = this.#byName.get(name);
-    return indexes?.size === 1 ? [...indexes] : [];
+  /** The index of its line, where a symbolic name is listed once. */
+  onlyLineOf(name: string): number | undefined {
+    const [first, ...others] = this.#byName.get(name) ?? [];
+    return others.length === 0 ? first : undefined;
   }
 
   restOf(index: number): string | undefined {
