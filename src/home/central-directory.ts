@@ -54,7 +54,7 @@ const ARRAY_LIMIT = 128 * 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 export const END_MARK = Buffer.from([0x50, 0x4b, 5, 6]);
 /** Enough for the directory of most JARs, so that one read finds all. */
-export const TAIL_BYTES = 8 * 1024;
+const TAIL_BYTES = 8 * 1024;
 /** Java looks for the end record in blocks of 128 bytes that overlap by 22, down to this distance from the end. */
 const SEARCH_BYTES = 128 + 106 * 618;
 const LONGEST_END_BYTES = 0xffff + END_BYTES;
@@ -63,12 +63,16 @@ const LONGEST_END_BYTES = 0xffff + END_BYTES;
 export class TailSource implements ByteSource {
   readonly sizeBytes: number;
   readonly #source: ByteSource;
-  readonly #scratch: Buffer | undefined;
+  readonly #scratch: Buffer;
+  #used = 0;
   #tail: Buffer = NOTHING;
   #offset: number;
 
-  /** `scratch`, of `TAIL_BYTES`, holds the end of the file: what is read from here is good until it is used again. */
-  constructor(source: ByteSource, scratch?: Buffer) {
+  /**
+   * What is read goes to `scratch`, one piece behind the other, as long as it has room: fresh memory for each would take longer
+   * than what is done with it. So all of it is good until the scratch is given to another source.
+   */
+  constructor(source: ByteSource, scratch = NOTHING) {
     this.#source = source;
     this.#scratch = scratch;
     this.sizeBytes = source.sizeBytes;
@@ -79,19 +83,25 @@ export class TailSource implements ByteSource {
     if (offset >= this.sizeBytes) return NOTHING;
     const start = offset - this.#offset;
     if (start >= 0) return this.#tail.subarray(start, start + length);
-    return this.#source.read(offset, Math.min(length, this.sizeBytes - offset));
+    return this.#readInto(offset, Math.min(length, this.sizeBytes - offset));
   }
 
   /** Remembers the last `length` bytes and returns them; the whole file where it is shorter. */
   keep(length: number): Buffer {
     const offset = Math.max(0, this.sizeBytes - length);
     if (offset < this.#offset) {
-      const wanted = this.sizeBytes - offset;
-      const hasRoom = this.#scratch !== undefined && wanted <= this.#scratch.length;
-      this.#tail = this.#source.read(offset, wanted, hasRoom ? this.#scratch : undefined);
+      this.#tail = this.#readInto(offset, this.sizeBytes - offset);
       this.#offset = offset;
     }
     return this.#tail;
+  }
+
+  #readInto(offset: number, length: number): Buffer {
+    const end = this.#used + length;
+    if (end > this.#scratch.length) return this.#source.read(offset, length);
+    const room = this.#scratch.subarray(this.#used, end);
+    this.#used = end;
+    return this.#source.read(offset, length, room);
   }
 }
 
@@ -227,17 +237,25 @@ export function findManifest(directory: CentralDirectory): { kind: 'found'; at: 
   let manifestAt = -1;
   let count = 0;
   while (at + ENTRY_BYTES <= limit) {
-    const nameBytes = view.getUint16(at + 28, true);
-    const extraBytes = view.getUint16(at + 30, true);
-    const nameEnd = at + ENTRY_BYTES + nameBytes;
-    const fault =
-      recordFault(view, at, nameEnd) ??
-      (extraBytes > 0 ? extraFault(bytes, at, nameEnd, nameEnd + extraBytes) : undefined);
+    const lengths = view.getUint32(at + 28, true);
+    const nameBytes = lengths & 0xffff;
+    const extraBytes = lengths >>> 16;
+    const name = at + ENTRY_BYTES;
+    const nameEnd = name + nameBytes;
+    const isSound =
+      view.getUint32(at, true) === ENTRY_SIGNATURE &&
+      (view.getUint32(at + 8, true) & REFUSED_BITS) === 0 &&
+      nameEnd <= limit;
+    const fault = isSound
+      ? extraBytes > 0
+        ? extraFault(bytes, at, nameEnd, nameEnd + extraBytes)
+        : undefined
+      : recordFault(view, at);
     if (fault !== undefined) return bad(`${fault} (entry ${count + 1} of the central directory)`);
-    if (!isAscii(view, at + ENTRY_BYTES, nameEnd) && !isUtf8(bytes.subarray(at + ENTRY_BYTES, nameEnd))) {
+    if (!isAscii(view, name, nameEnd) && !isUtf8(bytes.subarray(name, nameEnd))) {
       return bad(`a name is not UTF-8 (entry ${count + 1} of the central directory)`);
     }
-    if (nameBytes === MANIFEST_NAME.length && isManifestName(bytes, at + ENTRY_BYTES)) manifestAt = at;
+    if (nameBytes === MANIFEST_NAME.length && isManifestName(bytes, name)) manifestAt = at;
     at = nameEnd + extraBytes + view.getUint16(at + 32, true);
     count++;
   }
@@ -245,21 +263,29 @@ export function findManifest(directory: CentralDirectory): { kind: 'found'; at: 
   return { kind: 'found', at: manifestAt, count };
 }
 
-/** What makes Java refuse the zip that has this record; undefined where nothing does. */
-function recordFault(view: DataView, at: number, nameEnd: number): string | undefined {
+/** Of a record's flags and its method, which lie side by side: the bit of an encrypted entry, and those of methods other than 0 and 8. */
+const REFUSED_BITS = 0xfff70001;
+
+/** What makes Java refuse the zip that has this record, which is not sound. */
+function recordFault(view: DataView, at: number): string {
   if (view.getUint32(at, true) !== ENTRY_SIGNATURE) return 'a record has a wrong signature';
   if ((view.getUint8(at + 8) & 1) !== 0) return 'an entry is encrypted';
   const method = view.getUint16(at + 10, true);
   if (method !== 0 && method !== 8) return `an entry has the unsupported compression method ${method}`;
-  if (nameEnd > view.byteLength) return 'a name leads out of the central directory';
-  return undefined;
+  return 'a name leads out of the central directory';
 }
 
+/** Eight bytes at a time; the last four, some of them a second time, where there are not as many left. */
 function isAscii(view: DataView, start: number, end: number): boolean {
-  let at = start;
   let seen = 0;
-  for (; at + 4 <= end; at += 4) seen |= view.getInt32(at, true);
-  for (; at < end; at++) seen |= view.getUint8(at);
+  if (end - start < 4) {
+    for (let at = start; at < end; at++) seen |= view.getUint8(at);
+  } else {
+    const last = end - 4;
+    let at = start;
+    for (; at + 4 <= last; at += 8) seen |= view.getInt32(at, true) | view.getInt32(at + 4, true);
+    seen |= view.getInt32(Math.min(at, last), true) | view.getInt32(last, true);
+  }
   return (seen & 0x80808080) === 0;
 }
 

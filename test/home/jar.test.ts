@@ -124,6 +124,37 @@ describe('readJar', () => {
     expect(reason(bytes)).toBe(expected);
   });
 
+  test('a name that is no UTF-8 is seen wherever its wrong byte is', () => {
+    for (let length = 1; length <= 20; length++) {
+      for (let at = 0; at < length; at++) {
+        const name = Buffer.alloc(length, 'a');
+        expect(read(forgeZip({ entries: [{ name }, MANIFEST] }))).toEqual({ kind: 'jar', bundle: BUNDLE });
+        name[at] = 0xff;
+        const expected = 'a name is not UTF-8 (entry 2 of the central directory)';
+        expect(reason(forgeZip({ entries: [MANIFEST, { name }] })), `byte ${at} of ${length}`).toBe(expected);
+      }
+    }
+  });
+
+  test('of the methods, none but 0 and 8 is taken', () => {
+    for (let bit = 0; bit < 16; bit++) {
+      const method = 1 << bit;
+      if (method === 8) continue;
+      const expected = `an entry has the unsupported compression method ${method} (entry 2 of the central directory)`;
+      expect(reason(forgeZip({ entries: [MANIFEST, { name: 'a', method }] }))).toBe(expected);
+    }
+  });
+
+  test('a directory of any length is read, whatever was read before', () => {
+    for (const count of [1, 100, 2000, 6000, 1]) {
+      const others = Array.from({ length: count }, (_, index) => ({
+        name: `org/example/Class${index}.class`,
+        data: '',
+      }));
+      expect(read(forgeZip({ entries: [...others, MANIFEST] }))).toEqual({ kind: 'jar', bundle: BUNDLE });
+    }
+  });
+
   test('a JAR cut anywhere is bad', () => {
     const whole = forgeJar(TEXT, [{ name: 'org/A.class', data: Buffer.alloc(500, 1) }]);
     for (let length = 0; length < whole.length; length++) {
