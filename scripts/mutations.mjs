@@ -354,7 +354,7 @@ export const MUTATIONS = [
   ],
   [
     'record of a pack: a new content is recorded',
-    'src/plan/make-plan.ts',
+    'src/plan/pack-records.ts',
     '    file.entry.md5 === recorded.md5 &&\n',
     '',
     ['test/plan/make-plan.test.ts'],

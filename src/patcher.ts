@@ -37,12 +37,13 @@ import {
   verificationProblems,
   withoutErrors,
 } from './plan/judge-plan.js';
-import { makePlan, writeText } from './plan/make-plan.js';
+import { makePlan } from './plan/make-plan.js';
 import type { Observation } from './plan/observation.js';
 import { type Operation, stagedBytes } from './plan/operation.js';
 import { describePacks, type PackFacts } from './plan/pack-facts.js';
 import type { Plan } from './plan/plan.js';
 import { describeProbation, type HealthCheck, type Probation, type ProbationFacts } from './plan/probation.js';
+import { writeText } from './plan/write-text.js';
 import { type Problem, problemOf } from './problem.js';
 import { type History, type HistoryRecord, readHistory, recentHistory } from './state/history.js';
 import { formatLedger, readLedger } from './state/ledger-file.js';

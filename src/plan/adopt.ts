@@ -6,8 +6,9 @@ import { display, rooted } from '../home/layout.js';
 import { errorProblem, notice, type Problem } from '../problem.js';
 import { hasError } from './judge-plan.js';
 import type { BaseEntry, LedgerFile, LedgerPack, SeenFile } from './ledger.js';
-import { type Prior, toLedgerPack } from './make-plan.js';
 import type { BackupFile, Observation } from './observation.js';
+import { toLedgerPack } from './pack-records.js';
+import type { Prior } from './prior.js';
 
 /** The state before our first run, as far as it can be proven. */
 export function adopt(observation: Observation): Prior {

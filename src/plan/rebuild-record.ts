@@ -6,8 +6,8 @@ import { ABSENT, type Entry, type FileEntry, type RootedPath } from '../home/ent
 import { BACKUP_PACK, display, rooted } from '../home/layout.js';
 import type { Pack } from '../home/pack.js';
 import type { BaseEntry, LedgerPack } from './ledger.js';
-import { toLedgerPack } from './make-plan.js';
 import type { Observation, SeenPlugin } from './observation.js';
+import { toLedgerPack } from './pack-records.js';
 import type { ExpectedContent, FileOperation } from './pack-manifest.js';
 import { type Ground, type Stack, stackLayers } from './stack-layers.js';
 

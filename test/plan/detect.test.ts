@@ -1,7 +1,7 @@
 // What has changed since the last start, in the words and order of Carbon's log (Carbon rules 14, 15).
 import { describe, expect, test } from 'vitest';
 import { detectChanges } from '../../src/plan/detect.js';
-import { toLedgerPack } from '../../src/plan/make-plan.js';
+import { toLedgerPack } from '../../src/plan/pack-records.js';
 import { makePack } from './observation-builder.js';
 
 function detect(before: ReturnType<typeof makePack>[], after: ReturnType<typeof makePack>[]) {

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { rooted } from '../../src/home/layout.js';
 import type { Pack, PackFile } from '../../src/home/pack.js';
 import type { Ledger } from '../../src/plan/ledger.js';
-import { makePlan, type PlanRules } from '../../src/plan/make-plan.js';
+import { makePlan } from '../../src/plan/make-plan.js';
+import type { PlanRules } from '../../src/plan/plan-rules.js';
 import { errorProblem } from '../../src/problem.js';
 import {
   type Contents,

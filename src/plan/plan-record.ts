@@ -1,0 +1,261 @@
+// The last operations of a plan: Carbon's state files (Carbon rules 12, 13), `bundles.info` and our own record, as they are to be
+// when everything else is done. Pure.
+
+import { formatJars, formatNames } from '../home/carbon-state.js';
+import { ABSENT, type Md5, type RootedPath, type Sha256 } from '../home/entry.js';
+import { BACKUP_PACK, rooted, splitRooted } from '../home/layout.js';
+import type { Pack } from '../home/pack.js';
+import { errorProblem, type Problem } from '../problem.js';
+import type { ActionPlan } from './action-plan.js';
+import { type BundlesInfoEdits, editBundlesInfo, NO_EDITS, type PlacedBundle } from './bundles-info.js';
+import type { Detection } from './detect.js';
+import type { Draft } from './draft.js';
+import type { BaseEntry, Ledger, SeenFile } from './ledger.js';
+import type { Observation, SeenPlugin } from './observation.js';
+import type { Operation } from './operation.js';
+import type { PackMoves } from './pack-moves.js';
+import type { PackRecords } from './pack-records.js';
+import type { Change } from './plan.js';
+import type { PlanRules } from './plan-rules.js';
+import type { Prior } from './prior.js';
+import { type HealthRecord, recordHealth } from './probation.js';
+import { sameData, sameList } from './same-data.js';
+import type { Layer } from './stack-layers.js';
+import { writeText } from './write-text.js';
+
+/** The state files and our own record, as the last operations. */
+export function planRecord(
+  draft: Draft,
+  detected: Detection,
+  records: PackRecords,
+  packMoves: PackMoves,
+  actions: ActionPlan | undefined,
+): { operations: Operation[]; after: Ledger | undefined } {
+  return new RecordPlanner(draft, records, packMoves, actions).plan(detected);
+}
+
+class RecordPlanner {
+  readonly #seen: Observation;
+  readonly #rules: PlanRules;
+  readonly #prior: Prior;
+  readonly #packs: readonly Pack[];
+  readonly #layers: ReadonlyMap<RootedPath, Layer>;
+  readonly #problems: Problem[];
+  readonly #changes: Change[];
+  readonly #makes: Operation[];
+  readonly #writes: Operation[];
+  readonly #deletes: Operation[];
+  readonly #removes: Operation[];
+  readonly #moves: Operation[];
+  readonly #base: Record<RootedPath, BaseEntry>;
+  readonly #actions: ActionPlan | undefined;
+  readonly #records: PackRecords;
+  readonly #packMoves: PackMoves;
+
+  constructor(draft: Draft, records: PackRecords, packMoves: PackMoves, actions: ActionPlan | undefined) {
+    ({ seen: this.#seen, rules: this.#rules, prior: this.#prior, packs: this.#packs, layers: this.#layers } = draft);
+    ({ problems: this.#problems, changes: this.#changes, base: this.#base } = draft);
+    ({ makes: this.#makes, writes: this.#writes, deletes: this.#deletes } = draft);
+    ({ removes: this.#removes, moves: this.#moves } = draft);
+    this.#records = records;
+    this.#packMoves = packMoves;
+    this.#actions = actions;
+  }
+
+  /** What is on probation afterwards; the commands of a check are subject to the same policy as those of actions. */
+  #health(detected: Detection): HealthRecord {
+    const fresh = new Set([...detected.applied, ...detected.updated]);
+    const { transaction, serverStartsMs, actions } = this.#rules;
+    for (const { name, manifest } of this.#packs) {
+      if (!fresh.has(name) || manifest?.health?.kind !== 'command' || actions?.allowCommands !== false) continue;
+      const message = `${name} checks the server’s health by a command, and allowCommands is false`;
+      const hint = 'Set allowCommands: true if you trust the pack, or take it out.';
+      this.#problems.push(errorProblem('PACK_REFUSED', message, { pack: name, hint }));
+    }
+    return recordHealth(this.#seen.health ?? {}, this.#packs, fresh, transaction, serverStartsMs);
+  }
+
+  plan(detected: Detection): { operations: Operation[]; after: Ledger | undefined } {
+    const { layout, state } = this.#seen;
+    const operations: Operation[] = [];
+    const names = this.#names();
+    const jars = layout.jarsFile === undefined ? undefined : this.#jars();
+    if (!sameList(names, state.names) || (names.length > 0 && !state.namesFile))
+      operations.push(this.#writeText(layout.namesFile, formatNames(names)));
+    if (layout.jarsFile !== undefined && jars !== undefined) {
+      const onDisk = state.jars ?? new Map<string, Md5>();
+      const same = jars.size === onDisk.size && [...jars].every(([name, md5]) => onDisk.get(name) === md5);
+      if (!same || (jars.size > 0 && !state.jarsFile))
+        operations.push(this.#writeText(layout.jarsFile, formatJars(jars)));
+    }
+    const bundles = this.#listBundles();
+    operations.unshift(...this.#importOriginals(), ...bundles.operations);
+    const prior = this.#prior.ledger;
+    const nothing =
+      prior === undefined &&
+      this.#packs.length === 0 &&
+      this.#changes.length === 0 &&
+      operations.length === 0 &&
+      this.#moves.length === 0 &&
+      this.#prior.packs.length === 0;
+    if (nothing) return { operations, after: undefined };
+    const after: Ledger = {
+      format: 1,
+      sequence: (prior?.sequence ?? 0) + 1,
+      transaction: this.#rules.transaction,
+      layout: layout.name,
+      packs: this.#packs.map((pack) => {
+        const actions = this.#actions?.ledger.get(pack.name);
+        return actions === undefined ? this.#records.of(pack) : { ...this.#records.of(pack), actions };
+      }),
+      base: sortRecord(this.#base),
+      seen: sortRecord(this.#seenAfter()),
+      names,
+      jars: jars === undefined ? undefined : Object.fromEntries([...jars].sort(([a], [b]) => (a < b ? -1 : 1))),
+      ...(Object.keys(bundles.edits).length === 0 ? {} : { bundles: bundles.edits }),
+      ...this.#health(detected),
+      held: this.#packMoves.heldAfter(),
+    };
+    const changed =
+      this.#makes.length +
+        this.#deletes.length +
+        this.#writes.length +
+        this.#removes.length +
+        this.#moves.length +
+        operations.length >
+      0;
+    if (!changed && prior !== undefined && sameRecord(prior, after)) return { operations, after: undefined };
+    const needed = this.#seen.missingDirectories.filter((path) => this.#needsDirectory(path, operations));
+    this.#makes.unshift(...needed.map((path): Operation => ({ kind: 'make-directory', path, mode: 0o755 })));
+    return { operations, after };
+  }
+
+  /** What the packs add to plugins is loaded only where `bundles.info` lists it. */
+  #listBundles(): { operations: Operation[]; edits: Record<RootedPath, BundlesInfoEdits> } {
+    const operations: Operation[] = [];
+    const edits: Record<RootedPath, BundlesInfoEdits> = {};
+    const order = new Map(this.#packs.map((pack, index) => [pack.name, index]));
+    const placed = [...this.#layers].flatMap(([path, { bundle, pack }]): PlacedBundle[] => {
+      const { root, path: name } = splitRooted(path);
+      const isAdded = root === 'plugins' && !name.includes('/') && this.#base[path]?.kind !== 'file';
+      return isAdded && bundle !== undefined ? [{ ...bundle, file: name, order: order.get(pack) ?? 0 }] : [];
+    });
+    for (const [path, { text, entry }] of this.#seen.bundlesInfo) {
+      const edited = editBundlesInfo(text, this.#prior.ledger?.bundles?.[path] ?? NO_EDITS, placed);
+      if (edited.edits.added.length + edited.edits.replaced.length > 0) edits[path] = edited.edits;
+      if (edited.text !== text) operations.push(writeText(path, entry, edited.text));
+    }
+    return { operations, edits };
+  }
+
+  /** Originals that only Carbon's backup has, and that packs go on to cover, are copied into the store. */
+  #importOriginals(): Operation[] {
+    const imports = new Map<Sha256, Operation>();
+    for (const [path, source] of this.#prior.baseSources) {
+      const base = this.#base[path];
+      if (base?.kind !== 'file' || base.sha256 === undefined || this.#seen.stored.has(base.sha256)) continue;
+      imports.set(base.sha256, {
+        kind: 'write',
+        path: rooted('state', `store/${base.sha256}`),
+        before: ABSENT,
+        after: base,
+        source: { kind: 'path', path: source },
+        keep: 'drop',
+      });
+    }
+    return [...imports.values()];
+  }
+
+  #needsDirectory(path: RootedPath, state: readonly Operation[]): boolean {
+    const folder = this.#absolute(path);
+    return [...state, ...this.#writes, ...this.#makes].some((operation) =>
+      this.#absolute(operation.path).startsWith(`${folder}/`),
+    );
+  }
+
+  #absolute(path: RootedPath): string {
+    const { root, path: inside } = splitRooted(path);
+    return inside === '' ? this.#seen.layout[root] : `${this.#seen.layout[root]}/${inside}`;
+  }
+
+  /** Carbon rule 12. */
+  #names(): string[] {
+    const { layout, hasBackup, backupAbsorbed } = this.#seen;
+    const packs = this.#seen.visible ?? this.#packs;
+    const servicepacks = packs.filter((pack) => pack.kind === 'servicepack').map((pack) => pack.name);
+    const patches = packs.filter((pack) => pack.kind === 'patch').map((pack) => pack.name);
+    if (layout.name === 'carbon-4.4' && hasBackup && !backupAbsorbed) {
+      // The others stay in applied order, which need not be letter by letter.
+      const next = patches.findIndex((name) => name > BACKUP_PACK);
+      patches.splice(next < 0 ? patches.length : next, 0, BACKUP_PACK);
+    }
+    return [...servicepacks, ...patches];
+  }
+
+  /** Carbon rule 13: final names in plugins, the last writer's MD5; folders are nothing that Carbon would list. */
+  #jars(): Map<string, Md5> {
+    const jars = new Map<string, Md5>();
+    for (const pack of this.#seen.visible ?? this.#packs) {
+      for (const file of pack.files) {
+        const name = splitRooted(file.target).path;
+        if (!name.includes('/') && file.operation !== true) jars.set(name, file.entry.md5);
+      }
+    }
+    return jars;
+  }
+
+  #seenAfter(): Record<RootedPath, SeenFile> {
+    const after: Record<RootedPath, SeenFile> = {};
+    const known = this.#prior.ledger !== undefined && !this.#rules.rebase;
+    for (const [path, plugin] of this.#seen.plugins) {
+      if (plugin.kind !== 'file' || this.#layers.has(path) || this.#prior.base[path] !== undefined) continue;
+      const before = this.#prior.seen[path];
+      if (before !== undefined && !this.#rules.rebase) after[path] = before;
+      else if (!known)
+        after[path] = {
+          sizeBytes: plugin.sizeBytes,
+          mtimeMs: plugin.mtimeMs,
+          ...(plugin.md5 === undefined ? {} : { md5: plugin.md5 }),
+        };
+    }
+    if (!this.#rules.rebase) {
+      for (const [path, seen] of Object.entries(this.#prior.seen) as [RootedPath, SeenFile][]) {
+        if (!this.#layers.has(path) && after[path] === undefined) after[path] = seen;
+      }
+    }
+    for (const [path, base] of Object.entries(this.#prior.base) as [RootedPath, BaseEntry][]) {
+      if (this.#layers.has(path) || splitRooted(path).root !== 'plugins') continue;
+      const plugin = this.#seen.plugins.get(path);
+      if (base.kind === 'file') after[path] = { sizeBytes: base.sizeBytes, mtimeMs: 0, md5: base.md5 };
+      else if (base.kind === 'unknown' && plugin?.kind === 'file') after[path] = toSeenFile(plugin);
+    }
+    for (const [path, { entry }] of this.#prior.restore) {
+      if (!this.#layers.has(path)) after[path] = { sizeBytes: entry.sizeBytes, mtimeMs: 0, md5: entry.md5 };
+    }
+    return after;
+  }
+
+  #writeText(file: string, text: string): Operation {
+    const path = [...this.#seen.stateEntries.keys()].find((one) => this.#absolute(one) === file);
+    if (path === undefined) throw new Error(`prepatch has a defect: ${file} was not looked at`);
+    return writeText(path, this.#seen.stateEntries.get(path) ?? ABSENT, text);
+  }
+}
+
+function toSeenFile(plugin: Extract<SeenPlugin, { kind: 'file' }>): SeenFile {
+  const { sizeBytes, mtimeMs, md5 } = plugin;
+  return { sizeBytes, mtimeMs, ...(md5 === undefined ? {} : { md5 }) };
+}
+
+/** Whether two ledgers say the same but for their numbers. */
+function sameRecord(a: Ledger, b: Ledger): boolean {
+  const plain = (ledger: Ledger) => ({ ...ledger, sequence: 0, transaction: '' });
+  return sameData(plain(a), plain(b));
+}
+
+function sortRecord<V>(record: Readonly<Record<RootedPath, V>>): Record<RootedPath, V> {
+  const keys = Object.keys(record) as RootedPath[];
+  // A record that was read is sorted already; one with additions is nearly so.
+  if (keys.every((key, index) => index === 0 || (keys[index - 1] as string) < key)) return record;
+  return Object.fromEntries(keys.sort().map((key) => [key, record[key]])) as Record<RootedPath, V>;
+}
