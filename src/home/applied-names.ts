@@ -4,8 +4,10 @@
 import { PatchError } from '../error.js';
 import type { Files } from '../system/files.js';
 import { BACKUP_PACK, type Layout } from './layout.js';
+import { listPacks } from './list-packs.js';
 import { readNames } from './observe.js';
-import { listPacks, type PackRules, readAbsorbed } from './packs.js';
+import type { PackRules } from './pack-rules.js';
+import { readAbsorbed } from './walk-pack.js';
 
 /** Whether, by their names alone, the packs that are there are not those that are applied. */
 export function differsFromAppliedNames(files: Files, layout: Layout, rules: PackRules): boolean {

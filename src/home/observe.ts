@@ -22,18 +22,13 @@ import {
   rooted,
   STATE_FOLDER,
 } from './layout.js';
-import type { Pack } from './pack.js';
+import { findHidingFiles, listPacks, openPacks, type PackListing } from './list-packs.js';
+import { listReadable } from './list-readable.js';
 import { isTouched, lookElsewhere, type Touched, touchedBy, toSeen } from './look-elsewhere.js';
+import type { Pack } from './pack.js';
+import type { PackRules } from './pack-rules.js';
 import { type ListedPack, type ListedZip, PAYLOAD_FOLDER } from './pack-source.js';
-import {
-  findHidingFiles,
-  listPacks,
-  listReadable,
-  openPacks,
-  type PackListing,
-  type PackRules,
-  readPacks,
-} from './packs.js';
+import { readPacks } from './read-packs.js';
 import { type ManifestRules, selectPacks } from './select-packs.js';
 import { walkTree } from './tree.js';
 

@@ -8,10 +8,12 @@ import { notice, type Problem } from '../problem.js';
 import type { Files } from '../system/files.js';
 import { readHomeFacts } from './home-version.js';
 import { display, type Layout } from './layout.js';
+import type { PackListing } from './list-packs.js';
 import type { PackKind } from './pack.js';
+import type { PackRules } from './pack-rules.js';
 import { type ListedPack, packFolder } from './pack-source.js';
 import type { ManifestParser } from './read-manifest.js';
-import { type PackListing, type PackRules, type WalkedPack, walkPack } from './packs.js';
+import { type WalkedPack, walkPack } from './walk-pack.js';
 
 /** What manifests need, and what is loaded only where there is one. */
 export interface ManifestRules {

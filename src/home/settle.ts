@@ -5,8 +5,9 @@ import { errnoOf } from '../error.js';
 import { notice, type Problem } from '../problem.js';
 import type { Files, FileStat } from '../system/files.js';
 import { absolute, display, type Layout } from './layout.js';
+import { listPacks } from './list-packs.js';
+import type { PackRules } from './pack-rules.js';
 import { type ListedPack, packFolder } from './pack-source.js';
-import { listPacks, type PackRules } from './packs.js';
 import { walkTree } from './tree.js';
 
 /** Beyond this a time in the future says that the clock was set back, and nothing about a copy. */

@@ -4,17 +4,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DigestCache } from '../../src/home/digest-cache.js';
 import { Inventory } from '../../src/home/inventory.js';
 import { absolute, makeLayout, rooted } from '../../src/home/layout.js';
+import { findHidingFiles, listPacks, openPacks, type PackListing } from '../../src/home/list-packs.js';
 import type { Pack } from '../../src/home/pack.js';
-import {
-  comparePackNames,
-  findHidingFiles,
-  listPacks,
-  openPacks,
-  type PackListing,
-  type PackRules,
-  readPacks,
-  walkPack,
-} from '../../src/home/packs.js';
+import { comparePackNames } from '../../src/home/pack-order.js';
+import type { PackRules } from '../../src/home/pack-rules.js';
+import { readPacks } from '../../src/home/read-packs.js';
+import { walkPack } from '../../src/home/walk-pack.js';
 import { parsePackManifest } from '../../src/plan/pack-manifest.js';
 import { SerialBulk } from '../../src/system/bulk.js';
 import { md5, sha256 } from '../support/manifest-home.js';
