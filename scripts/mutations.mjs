@@ -305,9 +305,9 @@ export const MUTATIONS = [
   ],
   [
     'lock still ours before each change of a recovery',
-    'src/patcher.ts',
-    'return guardChanges(this.#context(), () => lock.check());',
-    'return this.#context();',
+    'src/patcher/home-access.ts',
+    'return guardChanges(this.context(), () => lock.check());',
+    'return this.context();',
     TAKEN_OVER,
   ],
   [

@@ -6,7 +6,7 @@ import { errnoOf, PatchError } from '../error.js';
 import { guardFolder, type Layout, makeLayout } from '../home/layout.js';
 import { walkTree } from '../home/tree.js';
 import { CONTENT } from '../home/zip-cache.js';
-import type { RunResult } from '../patcher.js';
+import type { RunResult } from '../patcher/reports.js';
 import type { ProblemCode } from '../problem.js';
 import type { Files } from '../system/files.js';
 

@@ -2,7 +2,8 @@
 
 import type { Config } from '../config.js';
 import type { EventSink } from '../event.js';
-import { Patcher, type RunResult } from '../patcher.js';
+import { Patcher } from '../patcher.js';
+import type { RunResult } from '../patcher/reports.js';
 import type { Files } from '../system/files.js';
 import { WorkerBulk } from '../system/worker-bulk.js';
 import { HomeLog } from './home-log.js';

@@ -1,7 +1,7 @@
 // What `prepatch watch` has to say: one event each, as a line of JSON for programs (docs/drops.md lists the fields) or as text for
 // people. Pure.
 
-import type { PlanReport } from '../patcher.js';
+import type { PlanReport } from '../patcher/reports.js';
 import type { Problem } from '../problem.js';
 import { formatBytes } from '../report/format-amount.js';
 import { escapeControls } from '../report/log-line.js';

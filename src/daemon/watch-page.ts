@@ -3,7 +3,7 @@
 
 import { errnoOf } from '../error.js';
 import type { Layout } from '../home/layout.js';
-import type { PlanReport } from '../patcher.js';
+import type { PlanReport } from '../patcher/reports.js';
 import { beginPage, type PageModel, type PagePack } from '../report/page-model.js';
 import type { Files } from '../system/files.js';
 import { writePage } from './status-page-file.js';

@@ -1,6 +1,6 @@
 // What an examination has found, for people: what was put in order, what is wrong, then what is only worth knowing. Pure.
 
-import type { DoctorReport } from '../patcher.js';
+import type { DoctorReport } from '../patcher/reports.js';
 import { escapeControls } from './log-line.js';
 import type { Style } from './style.js';
 

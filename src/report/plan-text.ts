@@ -1,6 +1,6 @@
 // A plan for people: what would come and go, then each path with who wins, whom it shadows, what comes back. Pure.
 
-import type { PlanReport } from '../patcher.js';
+import type { PlanReport } from '../patcher/reports.js';
 import type { Change } from '../plan/plan.js';
 import { formatBytes, formatDuration } from './format-amount.js';
 import { escapeControls } from './log-line.js';

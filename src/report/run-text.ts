@@ -1,6 +1,6 @@
 // What a start has done, for people. Pure.
 
-import type { RunResult } from '../patcher.js';
+import type { RunResult } from '../patcher/reports.js';
 import { escapeControls } from './log-line.js';
 import { renderProblems } from './problem-text.js';
 import type { Style } from './style.js';

@@ -1,6 +1,6 @@
 // The state of a home for people. Pure.
 
-import type { HomeState, Status } from '../patcher.js';
+import type { HomeState, Status } from '../patcher/reports.js';
 import { escapeControls } from './log-line.js';
 import { renderPacks } from './pack-text.js';
 import { renderProblems } from './problem-text.js';

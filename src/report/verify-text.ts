@@ -1,6 +1,6 @@
 // What a verification has found, for people. Pure.
 
-import type { VerifyResult } from '../patcher.js';
+import type { VerifyResult } from '../patcher/reports.js';
 import { formatBytes } from './format-amount.js';
 import { renderProblems } from './problem-text.js';
 import type { Style } from './style.js';

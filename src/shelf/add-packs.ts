@@ -9,7 +9,7 @@ import { verifyArchive } from '../home/archive-entry.js';
 import { BACKUP_PACK, display, HELD_FOLDER, type Layout } from '../home/layout.js';
 import type { PackKind } from '../home/pack.js';
 import { MANIFEST } from '../home/pack-source.js';
-import type { PlanReport } from '../patcher.js';
+import type { PlanReport } from '../patcher/reports.js';
 import type { Problem } from '../problem.js';
 import { ensureFolder } from '../system/ensure-folder.js';
 import { randomName } from '../system/transaction-id.js';

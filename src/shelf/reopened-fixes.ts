@@ -1,6 +1,6 @@
 // What opens again when packs go: the CVE and issue ids that are fixed by what a start applies before, and not afterwards. Pure.
 
-import type { PlanReport } from '../patcher.js';
+import type { PlanReport } from '../patcher/reports.js';
 
 /** Ids, sorted; what packs that went before them have opened is not theirs. */
 export function reopenedFixes(before: PlanReport, after: PlanReport, removed: readonly string[]): string[] {

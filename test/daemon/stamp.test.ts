@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DescribedPath, isProof, isQuiet, parseDescription, StampCandidate } from '../../src/daemon/stamp.js';
 import { makeLayout } from '../../src/home/layout.js';
-import type { RunResult } from '../../src/patcher.js';
+import type { RunResult } from '../../src/patcher/reports.js';
 import { RealFiles } from '../../src/system/real-files.js';
 
 const NOTHING: RunResult = {

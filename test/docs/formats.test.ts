@@ -202,7 +202,7 @@ describe('what the source allows', () => {
     [4, 'src/state/history.ts', ['HistoryEntry', 'HistoryRecord']],
     [5, 'src/home/digest-cache.ts', ['FileFacts', 'CachedFile', 'CacheBody']],
     [5, 'src/home/jar.ts', ['BundleIdentity', 'JarReading']],
-    [10, 'src/patcher.ts', ['Status', 'PlanReport', 'RunResult', 'VerifyResult', 'DoctorReport']],
+    [10, 'src/patcher/reports.ts', ['Status', 'PlanReport', 'RunResult', 'VerifyResult', 'DoctorReport']],
     [10, 'src/plan/plan.ts', ['Change']],
     [10, 'src/plan/pack-facts.ts', ['PackFacts', 'ActionFacts', 'HealthFacts']],
     [10, 'src/plan/probation.ts', ['ProbationFacts']],

@@ -1,7 +1,7 @@
 // Texts for people: amounts, problems, and that nothing from a name reaches a terminal as control.
 import { describe, expect, test } from 'vitest';
 import { ExitCode } from '../../src/error.js';
-import type { RunResult } from '../../src/patcher.js';
+import type { RunResult } from '../../src/patcher/reports.js';
 import type { PackFacts } from '../../src/plan/pack-facts.js';
 import type { Problem } from '../../src/problem.js';
 import { formatBytes, formatDuration } from '../../src/report/format-amount.js';
