@@ -18,7 +18,7 @@ import type { Files } from './system/files.js';
 import { readJournal } from './transaction/journal.js';
 import { recover } from './transaction/recover.js';
 import { salvage } from './transaction/salvage.js';
-import type { TransactionContext } from './transaction/transaction.js';
+import type { TransactionContext } from './transaction/transaction-context.js';
 import { setAside } from './transaction/set-aside.js';
 
 export interface Finding {

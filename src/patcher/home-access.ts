@@ -5,7 +5,7 @@ import type { EventSink, PatchEvent } from '../event.js';
 import type { Layout } from '../home/layout.js';
 import { guardChanges } from '../transaction/guard-changes.js';
 import { findOwner, Lock, waitForOthers } from '../transaction/lock.js';
-import type { TransactionContext } from '../transaction/transaction.js';
+import type { TransactionContext } from '../transaction/transaction-context.js';
 import type { PatcherDoors } from './patcher-doors.js';
 import type { RunLog } from './run-log.js';
 

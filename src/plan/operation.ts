@@ -2,7 +2,14 @@
 // data, and go into the journal as they are (formats 3).
 
 import type { ActionOperation } from './action-operation.js';
-import type { DirectoryEntry, Entry, FileEntry, RootedPath, Sha256 } from '../home/entry.js';
+import {
+  ABSENT,
+  type DirectoryEntry,
+  type Entry,
+  type FileEntry,
+  type RootedPath,
+  type Sha256,
+} from '../home/entry.js';
 
 /** Where the content of a new file comes from. */
 export type Source =
@@ -68,4 +75,15 @@ export type Operation =
 export function stagedBytes(operation: Operation): number {
   if (operation.kind !== 'write') return 0;
   return operation.source.kind === 'store' && operation.source.lastUse ? 0 : operation.after.sizeBytes;
+}
+
+/** The file that an operation makes way for; undefined where there is none. */
+export function beforeOf(operation: Operation): FileEntry | undefined {
+  if (operation.kind === 'delete') return operation.before;
+  return operation.kind === 'write' && operation.before.kind === 'file' ? operation.before : undefined;
+}
+
+/** What a path is to be after an operation. */
+export function afterOf(operation: WriteOperation | Extract<Operation, { kind: 'delete' }>): Entry {
+  return operation.kind === 'write' ? operation.after : ABSENT;
 }

@@ -13,7 +13,7 @@ import { ensureFolder } from '../system/ensure-folder.js';
 import { randomName } from '../system/transaction-id.js';
 import type { Files, FileStat } from '../system/files.js';
 import { isRunning } from '../system/is-main-program.js';
-import { removeIfEmpty } from './transaction.js';
+import { removeIfEmpty } from '../system/remove-if-empty.js';
 import { placeWork } from './work-folders.js';
 
 /** Bytes that `watch` leaves free: what it does ahead must never be what fills the disk. */

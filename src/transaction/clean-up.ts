@@ -5,14 +5,16 @@ import { basename, dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import { absolute, display } from '../home/layout.js';
 import type { Ledger } from '../plan/ledger.js';
-import type { Keep, Operation } from '../plan/operation.js';
+import { beforeOf, type Keep, type Operation } from '../plan/operation.js';
 import { originalsOf } from '../plan/originals.js';
 import { appendHistory, type StepsMs } from '../state/history.js';
 import { copyLedger, readLedger } from '../state/ledger-file.js';
 import { ensureFolder } from '../system/ensure-folder.js';
+import { removeIfEmpty } from '../system/remove-if-empty.js';
 import type { ActionRecord, BeginRecord, StageRecord } from './journal.js';
 import { setAside } from './set-aside.js';
-import { BEGUN, beforeOf, removeIfEmpty, type TransactionContext } from './transaction.js';
+import type { TransactionContext } from './transaction-context.js';
+import { BEGUN } from './work-folders.js';
 
 export interface Finished {
   readonly stage: StageRecord;

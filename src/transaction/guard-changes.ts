@@ -1,8 +1,9 @@
 // Asks, right before each change of a home, whether the lock is still ours: a run that has slept until another took it for dead
 // (a paused container, a machine that was moved) may change nothing when it wakes, wherever in its work it was.
 
+import { PatchError } from '../error.js';
 import type { Files } from '../system/files.js';
-import type { TransactionContext } from './transaction.js';
+import type { TransactionContext } from './transaction-context.js';
 
 /** The context with `check` before each change, and before each command and module of a pack; it throws where the lock is not ours. */
 export function guardChanges(context: TransactionContext, check: () => void): TransactionContext {
@@ -47,4 +48,9 @@ function guardFiles(files: Files, check: () => void): Files {
       files.flushDirectory(path);
     },
   };
+}
+
+/** Whether an error says that another run has the home now. */
+export function isTakenOverError(error: unknown): boolean {
+  return error instanceof PatchError && error.code === 'LOCKED';
 }

@@ -8,7 +8,7 @@ import { cleanUp } from './clean-up.js';
 import { type Journal, readJournal } from './journal.js';
 import { decideRecovery, phaseOf, type RecoveryAction } from './recovery-table.js';
 import { rollBack, seeOperation } from './rollback.js';
-import type { TransactionContext } from './transaction.js';
+import type { TransactionContext } from './transaction-context.js';
 import { sweepRemnants } from './sweep-remnants.js';
 import { workTops } from './work-folders.js';
 

@@ -6,17 +6,26 @@ import { errnoOf, PatchError } from '../error.js';
 import { ABSENT, type Entry, type ObservedEntry, sameContent } from '../home/entry.js';
 import { absolute, display, HELD_FOLDER } from '../home/layout.js';
 import type { ActionOperation } from '../plan/action-operation.js';
-import type { DeleteOperation, MoveOperation, Operation, WriteOperation } from '../plan/operation.js';
+import {
+  afterOf,
+  type DeleteOperation,
+  type MoveOperation,
+  type Operation,
+  type WriteOperation,
+} from '../plan/operation.js';
 import { appendHistory, type StepsMs } from '../state/history.js';
 import { ensureFolder } from '../system/ensure-folder.js';
 import type { Files } from '../system/files.js';
+import { removeIfEmpty } from '../system/remove-if-empty.js';
 import { checkPath } from './check-path.js';
 import { cleanUp } from './clean-up.js';
+import { isTakenOverError } from './guard-changes.js';
 import { type ActionRecord, type BeginRecord, formatUndoing, type StageRecord } from './journal.js';
 import { observeEntry } from './observe-entry.js';
 import { decideMoveBack, decideUndo, type Seen } from './recovery-table.js';
 import { setAside } from './set-aside.js';
-import { afterOf, BEGUN, isTakenOverError, removeIfEmpty, type TransactionContext } from './transaction.js';
+import type { TransactionContext } from './transaction-context.js';
+import { BEGUN } from './work-folders.js';
 
 export interface Undoable {
   readonly stage: StageRecord;

@@ -12,7 +12,7 @@ import { ensureFolder } from '../system/ensure-folder.js';
 import { parseWholeRecords } from './journal.js';
 import { recoverJournal, strayWork } from './recover.js';
 import { setAside } from './set-aside.js';
-import type { TransactionContext } from './transaction.js';
+import type { TransactionContext } from './transaction-context.js';
 
 export interface Salvage {
   /** Paths that were put back as they were before. */

@@ -3,7 +3,7 @@
 import { basename, join } from 'node:path';
 import { errnoOf } from '../error.js';
 import { ensureFolder } from '../system/ensure-folder.js';
-import type { TransactionContext } from './transaction.js';
+import type { TransactionContext } from './transaction-context.js';
 
 /** Moves `path` to `<aside>/<transaction>/<index>-<name>`; copies where a rename is not possible. Returns the new path. */
 export function setAside(

@@ -3,24 +3,25 @@
 
 import { dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
-import type { EventSink, Phase } from '../event.js';
-import { ABSENT, type Entry, type FileEntry, type Md5, type RootedPath, sameContent } from '../home/entry.js';
-import { absolute, display, type Layout, rooted } from '../home/layout.js';
+import type { Phase } from '../event.js';
+import { type FileEntry, type Md5, type RootedPath, sameContent } from '../home/entry.js';
+import { absolute, display, rooted } from '../home/layout.js';
 import type { ActionOperation, LedgerAction } from '../plan/action-operation.js';
 import { countWork } from '../plan/forecast.js';
 import type { Ledger } from '../plan/ledger.js';
-import { type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
-import type { Bulk, BulkResult } from '../system/bulk.js';
+import { beforeOf, type Operation, stagedBytes, type WriteOperation } from '../plan/operation.js';
+import type { BulkResult } from '../system/bulk.js';
 import { md5OfText } from '../system/digest-text.js';
 import { ensureFolder } from '../system/ensure-folder.js';
 import type { Files, FileStat } from '../system/files.js';
-import type { Commands } from '../system/run-command.js';
+import { removeIfEmpty } from '../system/remove-if-empty.js';
+import { tryLink } from '../system/try-link.js';
 import type { ActionDoors, ActionRun } from './actions/run-actions.js';
 import { AheadStock, sweepAhead } from './ahead.js';
 import { checkPath } from './check-path.js';
 import { checkWritable } from './check-writable.js';
 import { cleanUp } from './clean-up.js';
-import { guardChanges } from './guard-changes.js';
+import { guardChanges, isTakenOverError } from './guard-changes.js';
 import { toPatchError } from './to-patch-error.js';
 import {
   type ActionRecord,
@@ -34,18 +35,8 @@ import type { Lock } from './lock.js';
 import { rollBack } from './rollback.js';
 import { sweepRemnants } from './sweep-remnants.js';
 import { Stopwatch } from './stopwatch.js';
-import { placeWork } from './work-folders.js';
-
-export interface TransactionContext {
-  readonly files: Files;
-  readonly bulk: Bulk;
-  readonly layout: Layout;
-  readonly emit: EventSink;
-  /** How commands of actions are run; absent: as processes. */
-  readonly commands?: Commands;
-  /** Throws where this run may change nothing any more (guard-changes); absent where nobody else can know of the home. */
-  readonly check?: () => void;
-}
+import type { TransactionContext } from './transaction-context.js';
+import { BEGUN, placeWork } from './work-folders.js';
 
 /** What a transaction with actions needs beside its operations. */
 export interface ActionsRequest {
@@ -78,8 +69,6 @@ export interface TransactionRequest {
 
 /** Bytes that must stay free beside what is staged. */
 const SPACE_MARGIN_BYTES = 1024 * 1024;
-/** The name of the file in each work folder that says that the home may have changed. */
-export const BEGUN = 'begun';
 
 /**
  * Runs a transaction to its end.
@@ -676,49 +665,6 @@ class Transaction {
   }
 }
 
-/** Errors of `link` that say that it is not possible here, and not that something is wrong. */
-const NO_LINKS: ReadonlySet<string | undefined> = new Set([
-  'EPERM',
-  'EOPNOTSUPP',
-  'ENOTSUP',
-  'EXDEV',
-  'EMLINK',
-  'ENOSYS',
-]);
-
-/** Links, or returns false where the file system, or its rules for this file, do not allow it. */
-export function tryLink(files: Files, source: string, target: string): boolean {
-  try {
-    files.link(source, target);
-    return true;
-  } catch (error) {
-    if (NO_LINKS.has(errnoOf(error))) return false;
-    throw error;
-  }
-}
-
-/** Removes a folder that is empty; leaves one that is not. */
-export function removeIfEmpty(files: Files, path: string): void {
-  try {
-    files.removeDirectory(path);
-  } catch (error) {
-    const errno = errnoOf(error);
-    const isGone = errno === 'ENOENT' && files.stat(path) === undefined;
-    if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST' && !isGone) throw error;
-  }
-}
-
-/** The file that an operation makes way for; undefined where there is none. */
-export function beforeOf(operation: Operation): FileEntry | undefined {
-  if (operation.kind === 'delete') return operation.before;
-  return operation.kind === 'write' && operation.before.kind === 'file' ? operation.before : undefined;
-}
-
-/** What a path is to be after an operation. */
-export function afterOf(operation: WriteOperation | Extract<Operation, { kind: 'delete' }>): Entry {
-  return operation.kind === 'write' ? operation.after : ABSENT;
-}
-
 /** A text lies in its staged file, or is in place; nothing that is done with a journal needs it a second time. */
 function forJournal(record: BeginRecord): BeginRecord {
   const operations = record.operations.map((operation) =>
@@ -727,11 +673,6 @@ function forJournal(record: BeginRecord): BeginRecord {
       : operation,
   );
   return { ...record, operations };
-}
-
-/** Whether an error says that another run has the home now. */
-export function isTakenOverError(error: unknown): boolean {
-  return error instanceof PatchError && error.code === 'LOCKED';
 }
 
 function withDigests(operation: Operation): Operation {

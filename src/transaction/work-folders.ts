@@ -7,6 +7,9 @@ import { absolute, type Layout, STATE_FOLDER, splitRooted } from '../home/layout
 import type { Files } from '../system/files.js';
 import type { WorkFolder } from './journal.js';
 
+/** The name of the file in each work folder that says that the home may have changed. */
+export const BEGUN = 'begun';
+
 export interface Placement {
   readonly folders: readonly WorkFolder[];
   /** For each path given, the index of its folder. */

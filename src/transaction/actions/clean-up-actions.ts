@@ -6,7 +6,7 @@ import { errnoOf, PatchError } from '../../error.js';
 import type { Sha256 } from '../../home/entry.js';
 import { ensureFolder } from '../../system/ensure-folder.js';
 import type { ActionRecord, StageRecord } from '../journal.js';
-import type { TransactionContext } from '../transaction.js';
+import type { TransactionContext } from '../transaction-context.js';
 import { callModule, MODULE_SECONDS } from './pack-module.js';
 import { type RecordedStep, readSteps } from './step-record.js';
 import { backupPath } from './undo-actions.js';

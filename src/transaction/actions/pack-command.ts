@@ -8,7 +8,7 @@ import type { Command } from '../../plan/pack-manifest.js';
 import { homePath } from '../../plan/pack-manifest-path.js';
 import type { ProcessIdentity } from '../../system/process-identity.js';
 import { realCommands } from '../../system/run-command.js';
-import type { TransactionContext } from '../transaction.js';
+import type { TransactionContext } from '../transaction-context.js';
 import { actionError } from './planned-change.js';
 
 export interface PackCommand {

@@ -7,7 +7,7 @@ import type { Sha256 } from '../../home/entry.js';
 import type { Scalar } from '../../plan/condition-evaluate.js';
 import type { JsonValue } from '../../plan/edit/edit-json.js';
 import { runModule } from '../../system/run-module.js';
-import type { TransactionContext } from '../transaction.js';
+import type { TransactionContext } from '../transaction-context.js';
 import { actionError } from './planned-change.js';
 
 export type ModuleMethod = 'prepare' | 'execute' | 'rollback' | 'cleanup';

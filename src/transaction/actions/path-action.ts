@@ -7,7 +7,7 @@ import type { FileOperation } from '../../plan/pack-manifest.js';
 import type { FileAction, UnzipAction } from '../../plan/pack-manifest.js';
 import { resolveFileAction } from '../../plan/pack-manifest-file-action.js';
 import { HOME_PATH_EXPECTED, homePath, PACK_PATH_EXPECTED, packPath } from '../../plan/pack-manifest-path.js';
-import type { TransactionContext } from '../transaction.js';
+import type { TransactionContext } from '../transaction-context.js';
 import { pathsOf } from './apply-changes.js';
 import type { HomeView } from './home-view.js';
 import { FileActionPlanner } from './plan-file-action.js';

@@ -18,7 +18,7 @@ import type { Operation } from '../../plan/operation.js';
 import type { Action, Command, ForEachAction, ListAction } from '../../plan/pack-manifest.js';
 import { interpolate, interpolateAction } from '../../plan/interpolate-action.js';
 import type { ActionRecord, WorkFolder } from '../journal.js';
-import type { TransactionContext } from '../transaction.js';
+import type { TransactionContext } from '../transaction-context.js';
 import { HomeFacts } from './home-facts.js';
 import { contentReader, DiskView, ExpectedView, type HomeView, Uncertain } from './home-view.js';
 import { commandLog, runPackCommand } from './pack-command.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PatchError } from '../../error.js';
 import type { Command } from '../../plan/pack-manifest.js';
 import { toPatchError } from '../to-patch-error.js';
-import type { TransactionContext } from '../transaction.js';
+import type { TransactionContext } from '../transaction-context.js';
 import { commandLog, runPackCommand } from './pack-command.js';
 
 /** Whether it ended with one of its exit codes in time; `signal` ends it. @throws PatchError where the file system does not let it be asked */

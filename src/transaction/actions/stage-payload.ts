@@ -7,7 +7,7 @@ import type { DirectoryEntry, FileEntry, RootedPath } from '../../home/entry.js'
 import { walkTree } from '../../home/tree.js';
 import type { PayloadDigests } from '../../plan/action-operation.js';
 import type { PackPath } from '../../plan/pack-manifest-path.js';
-import type { TransactionContext } from '../transaction.js';
+import type { TransactionContext } from '../transaction-context.js';
 import { actionError } from './planned-change.js';
 import type { StagingArea } from './staging-area.js';
 

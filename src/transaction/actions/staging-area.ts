@@ -6,7 +6,7 @@ import { PatchError } from '../../error.js';
 import type { FileEntry, RootedPath } from '../../home/entry.js';
 import { absolute, display } from '../../home/layout.js';
 import type { WorkFolder } from '../journal.js';
-import type { TransactionContext } from '../transaction.js';
+import type { TransactionContext } from '../transaction-context.js';
 import { actionError, type ContentSource } from './planned-change.js';
 
 /** Gives names in the work folders, each once. */

@@ -21,7 +21,8 @@ import type { Files } from '../../../src/system/files.js';
 import type { CommandOutcome, CommandRequest, Commands } from '../../../src/system/run-command.js';
 import { observeActions } from '../../../src/transaction/actions/observe-actions.js';
 import { isInterrupted, recover } from '../../../src/transaction/recover.js';
-import { runTransaction, type TransactionContext } from '../../../src/transaction/transaction.js';
+import { runTransaction } from '../../../src/transaction/transaction.js';
+import type { TransactionContext } from '../../../src/transaction/transaction-context.js';
 
 export interface Wanted {
   readonly name: string;
