@@ -12,6 +12,7 @@ import { copyLedger, readLedger } from '../state/ledger-file.js';
 import { ensureFolder } from '../system/ensure-folder.js';
 import { removeIfEmpty } from '../system/remove-if-empty.js';
 import type { ActionRecord, BeginRecord, StageRecord } from './journal.js';
+import { isInStore } from './is-in-store.js';
 import { setAside } from './set-aside.js';
 import type { TransactionContext } from './transaction-context.js';
 import { BEGUN } from './work-folders.js';
@@ -100,7 +101,7 @@ function storeOriginal(context: TransactionContext, operation: Operation, backup
     );
   ensureFolder(files, layout.store);
   const target = join(layout.store, sha256);
-  if (files.stat(target) !== undefined) {
+  if (isInStore(files, target, sha256)) {
     files.unlink(backup);
     return;
   }

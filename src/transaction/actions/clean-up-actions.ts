@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../../error.js';
 import type { Sha256 } from '../../home/entry.js';
 import { ensureFolder } from '../../system/ensure-folder.js';
+import { isInStore } from '../is-in-store.js';
 import type { ActionRecord, StageRecord } from '../journal.js';
 import type { TransactionContext } from '../transaction-context.js';
 import { callModule, MODULE_SECONDS } from './pack-module.js';
@@ -62,7 +63,7 @@ function keep({ files, layout }: TransactionContext, path: string, sha256: Sha25
   if (sha256 === undefined || files.stat(path) === undefined) return false;
   ensureFolder(files, layout.store);
   const target = join(layout.store, sha256);
-  if (files.stat(target) !== undefined) {
+  if (isInStore(files, target, sha256)) {
     files.unlink(path);
     return false;
   }
