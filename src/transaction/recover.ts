@@ -1,9 +1,9 @@
 // Finishes or undoes an interrupted transaction, by the recovery table, before anything else is looked at (ARCHITECTURE, steps).
 
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { Files } from '../system/files.js';
-import { type Layout, STATE_FOLDER } from '../home/layout.js';
+import { absolute, type Layout, STATE_FOLDER } from '../home/layout.js';
 import { cleanUp } from './clean-up.js';
 import { type Journal, readJournal } from './journal.js';
 import { decideRecovery, phaseOf, type RecoveryAction } from './recovery-table.js';
@@ -62,8 +62,9 @@ export async function recoverJournal(context: TransactionContext, journal: Journ
   const { layout } = context;
   const transaction = journal.stage.transaction;
   checkFolders(layout, journal);
+  await makeDurable(context, journal);
   const phase = phaseOf(journal);
-  const action = decideRecovery(phase, phase === 'committed' && isUndoneInPart(context, journal));
+  const action = decideRecovery(phase, phase === 'committed' && isUndoingBegun(context, journal));
   context.emit({ kind: 'phase', phase: 'recover', transaction });
   switch (action) {
     case 'nothing':
@@ -93,6 +94,36 @@ export async function recoverJournal(context: TransactionContext, journal: Journ
   return { action, transaction };
 }
 
+/**
+ * What the interrupted process did last may be in memory only, its commit record among it. Before anything is concluded from
+ * what is seen, it is flushed: else a power cut could take that back, and leave what was concluded from it.
+ */
+async function makeDurable({ files, layout }: TransactionContext, journal: Journal): Promise<void> {
+  files.append(layout.journal, '');
+  const { state, store, history, aside } = layout;
+  const folders = new Set([state, store, history, aside, join(aside, journal.stage.transaction)]);
+  for (const { path } of journal.stage.folders)
+    folders
+      .add(path)
+      .add(dirname(path))
+      .add(dirname(dirname(path)));
+  for (const operation of journal.begin?.operations ?? []) {
+    if (operation.kind === 'action') continue;
+    folders.add(dirname(absolute(layout, operation.path)));
+    if (operation.kind === 'move') folders.add(dirname(absolute(layout, operation.target)));
+  }
+  if (journal.undo.size > 0) {
+    const [{ readSteps }, { pathsOf }] = await Promise.all([
+      import('./actions/step-record.js'),
+      import('./actions/apply-changes.js'),
+    ]);
+    for (const { record } of readSteps(journal.undo))
+      for (const { change } of record.changes)
+        for (const path of pathsOf(change)) folders.add(dirname(absolute(layout, path)));
+  }
+  for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);
+}
+
 /** The work folders that a journal names must be ours: nothing else is ever deleted. */
 function checkFolders(layout: Layout, journal: Journal): void {
   for (const { path } of journal.stage.folders) {
@@ -106,12 +137,11 @@ function checkFolders(layout: Layout, journal: Journal): void {
   }
 }
 
-function isUndoneInPart(context: TransactionContext, journal: Journal): boolean {
+/** What was written last, our own record, is put back first. Other paths may be as before because somebody made them so since. */
+function isUndoingBegun(context: TransactionContext, journal: Journal): boolean {
   const operations = journal.begin?.operations ?? [];
-  return operations.some((operation) => {
-    if (operation.kind !== 'write' && operation.kind !== 'delete') return false;
-    return seeOperation(context, operations, operation) === 'before';
-  });
+  const last = operations.findLast((operation) => operation.kind === 'write' || operation.kind === 'delete');
+  return last !== undefined && seeOperation(context, operations, last) === 'before';
 }
 
 /** A journal whose first record is torn, and empty work folders, are what a crash leaves before anything was done. */

@@ -17,10 +17,10 @@ export function phaseOf(journal: Journal | undefined): JournalPhase {
 }
 
 /**
- * A commit record whose flush failed may be on disk although the transaction was then undone. `undoneInPart` says that a path
- * was seen as before; the undoing is then finished, since clean-up, which would make that impossible, never began.
+ * A commit record whose flush failed may be on disk although the transaction was then undone. `undoingBegun` says that what
+ * was written last is seen as before; the undoing is then finished, since clean-up, which would make that impossible, never began.
  */
-export function decideRecovery(phase: JournalPhase, undoneInPart: boolean): RecoveryAction {
+export function decideRecovery(phase: JournalPhase, undoingBegun: boolean): RecoveryAction {
   switch (phase) {
     case 'none':
       return 'nothing';
@@ -30,7 +30,7 @@ export function decideRecovery(phase: JournalPhase, undoneInPart: boolean): Reco
     case 'rolling-back':
       return 'roll-back';
     case 'committed':
-      return undoneInPart ? 'roll-back' : 'complete';
+      return undoingBegun ? 'roll-back' : 'complete';
     case 'rolled-back':
       return 'finish-rollback';
   }

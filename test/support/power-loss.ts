@@ -22,12 +22,14 @@ export interface PowerLossOptions {
   readonly seed: number;
   /** Of the pending changes, only the newest so many are lost one by one. */
   readonly window: number;
+  /** The first moment at which the power may go: the steps that were done by then; absent: 0. */
+  readonly from?: number;
 }
 
 /** Each distinct disk once, the stricter demand first. */
 export function statesAfterPowerLoss(recording: Recording, options: PowerLossOptions): LostState[] {
   const found = new Map<string, LostState>();
-  for (let moment = 0; moment <= recording.steps; moment++) {
+  for (let moment = options.from ?? 0; moment <= recording.steps; moment++) {
     const ended = moment === recording.steps;
     for (const [name, kept] of statesAt(recording, moment, options)) {
       const disk = build(recording, kept);

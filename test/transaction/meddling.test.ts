@@ -9,8 +9,11 @@ import {
   jar,
   linkless,
   mounted,
+  PATCHES,
   PLUGINS,
   put,
+  putPatch,
+  removeTree,
   revertFull,
   type SmallHome,
   smallest,
@@ -251,4 +254,47 @@ test('what cannot be cleaned up after the commit is left to the next start, and 
   expect(leftovers(files, STATE)).not.toEqual([]);
   expect(await startHome(files, HOME, home.config, 'strict')).toMatchObject({ kind: 'ended', exitCode: 0 });
   expect(leftovers(files, STATE)).toEqual([]);
+});
+
+/** Cannot write the second copy of the record, which comes after the originals have gone to the store. */
+function withoutCopies(files: MemoryFiles): Files {
+  return new Proxy<Files>(files, {
+    get(target, key) {
+      const method: unknown = Reflect.get(target, key, target);
+      if (typeof method !== 'function') return method;
+      return (...args: unknown[]) => {
+        if (key === 'writeNew' && String(args[0]).includes('ledger.copy'))
+          throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+        return Reflect.apply(method, target, args) as unknown;
+      };
+    },
+  });
+}
+
+test('a commit that could not be cleaned up stands, although somebody has made a path as it was before', async () => {
+  const home = await smallest();
+  const files = home.files.clone();
+  putPatch(files, 'patch0002', { 'added.jar': jar('added', '1.0.0', 'added') });
+  const first = await startHome(withoutCopies(files), HOME, home.config, 'strict');
+  expect(first.events).toContainEqual(expect.objectContaining({ kind: 'problem', code: 'CLEAN_UP' }));
+  files.unlink(`${PLUGINS}/added_1.0.0.jar`);
+  expect(await recoverHome(files, HOME, home.config)).toMatchObject({ kind: 'ended', result: { action: 'complete' } });
+  expect(leftovers(files, STATE)).toEqual([]);
+  expect(await startHome(files, HOME, home.config, 'strict')).toMatchObject({ kind: 'ended', exitCode: 0 });
+  expect(files.stat(`${PLUGINS}/added_1.0.0.jar`)).toBeDefined();
+});
+
+test('an original is not given up for a damaged file of the same name in the store', async () => {
+  const home = await smallest();
+  const files = home.files.clone();
+  const original = files.read(TARGET, 1e6);
+  put(files, `${PLUGINS}/b_1.0.0.jar`, original);
+  await startHome(files, HOME, home.config, 'strict');
+  const [name = ''] = files.list(`${STATE}/store`);
+  files.scribble(`${STATE}/store/${name}`, Buffer.from(original).fill(1, 5, 6));
+  putPatch(files, 'patch0002', { 'b_1.0.0.jar': jar('b', '1.0.0', 'another') });
+  expect(await startHome(files, HOME, home.config, 'strict')).toMatchObject({ kind: 'ended', exitCode: 0 });
+  removeTree(files, `${PATCHES}/patch0002`);
+  expect(await startHome(files, HOME, home.config, 'strict')).toMatchObject({ kind: 'ended', exitCode: 0 });
+  expect(files.read(`${PLUGINS}/b_1.0.0.jar`, 1e6).equals(original)).toBe(true);
 });
