@@ -16,7 +16,7 @@ import { formatLedger, readLedger, readLedgerAt } from './state/ledger-file.js';
 import { ensureFolder } from './system/ensure-folder.js';
 import type { Files } from './system/files.js';
 import { readJournal } from './transaction/journal.js';
-import { recover } from './transaction/recover.js';
+import { recover, strayWork } from './transaction/recover.js';
 import { salvage } from './transaction/salvage.js';
 import type { TransactionContext } from './transaction/transaction-context.js';
 import { setAside } from './transaction/set-aside.js';
@@ -140,7 +140,8 @@ export class Doctor {
       const result = await salvage(context, readLedger(this.#files, this.#layout), id);
       done.push(...result.restored.map((path) => `${path} is as it was before the interrupted transaction`));
       done.push(...result.kept.map((path) => `${path} keeps what could not be told to belong anywhere else`));
-      if (result.restored.length + result.kept.length === 0)
+      if (result.completed !== undefined) done.push(`transaction ${result.completed} was completed`);
+      else if (result.restored.length + result.kept.length === 0)
         done.push('the remains of an interrupted transaction were removed');
     }
     if (!(await this.#hasRecord())) await this.#rebuildLedger(id, done);
@@ -151,12 +152,7 @@ export class Doctor {
     try {
       const journal = readJournal(this.#files, this.#layout.journal);
       if (journal !== undefined || !this.#doors.isInterrupted()) return undefined;
-      const strays = [this.#layout.work]
-        .filter((top) => this.#files.stat(top)?.kind === 'directory')
-        .flatMap((top) => this.#files.list(top).map((name) => join(top, name)));
-      const full = strays.find(
-        (folder) => this.#files.stat(folder)?.kind === 'directory' && this.#files.list(folder).length > 0,
-      );
+      const full = strayWork(this.#files, this.#layout).find((folder) => this.#files.list(folder).length > 0);
       if (full === undefined) return undefined;
       return {
         code: 'JOURNAL_MISSING',

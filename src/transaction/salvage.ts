@@ -9,7 +9,7 @@ import { absolute, display, rooted } from '../home/layout.js';
 import type { Ledger } from '../plan/ledger.js';
 import { TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import { ensureFolder } from '../system/ensure-folder.js';
-import { parseWholeRecords } from './journal.js';
+import { type BeginRecord, type Journal, parseWholeRecords } from './journal.js';
 import { recoverJournal, strayWork } from './recover.js';
 import { setAside } from './set-aside.js';
 import type { TransactionContext } from './transaction-context.js';
@@ -19,6 +19,8 @@ export interface Salvage {
   readonly restored: readonly string[];
   /** Where content was put that cannot be told to belong anywhere, or that had to make way. */
   readonly kept: readonly string[];
+  /** The transaction that was found to be committed, and was completed. */
+  readonly completed?: string;
 }
 
 /** @throws PatchError ROLLBACK_FAILED; LOCKED where another run has taken this one for dead */
@@ -39,9 +41,14 @@ async function putBack(context: TransactionContext, ledger: Ledger | undefined, 
   if (files.stat(layout.journal) !== undefined) {
     const journal = parseWholeRecords(files.read(layout.journal, TEXT_LIMIT_BYTES).toString('utf8'));
     if (journal?.begin !== undefined) {
-      const paths = journal.begin.operations.map((operation) => display(layout, operation.path));
-      await recoverJournal(context, journal);
-      return { restored: paths, kept };
+      const paths = journal.begin.operations.flatMap((operation) =>
+        operation.kind === 'action' ? [] : [display(layout, operation.path)],
+      );
+      kept.push(...(await keepUntold(context, journal, journal.begin, id)));
+      const { action, transaction } = await recoverJournal(context, journal);
+      return action === 'complete' && transaction !== undefined
+        ? { restored, kept, completed: transaction }
+        : { restored: paths, kept };
     }
   }
   const expected = expectedContent(ledger);
@@ -65,6 +72,27 @@ async function putBack(context: TransactionContext, ledger: Ledger | undefined, 
     files.flushDirectory(layout.state);
   }
   return { restored, kept };
+}
+
+/** Backups that no whole record tells of: those of the actions whose records are damaged. A recovery would delete them. */
+async function keepUntold(
+  context: TransactionContext,
+  { stage, undo }: Journal,
+  { operations, places }: BeginRecord,
+  id: string,
+): Promise<string[]> {
+  const { files, layout } = context;
+  const told = new Set(
+    operations.map((_, index) => join(stage.folders[places[index] ?? -1]?.path ?? '', `${index}.old`)),
+  );
+  if (undo.size > 0) {
+    const { backupsOfSteps } = await import('./actions/undo-actions.js');
+    for (const path of backupsOfSteps(stage, undo)) told.add(path);
+  }
+  const untold = strayWork(files, layout)
+    .flatMap((folder) => files.list(folder).map((name) => join(folder, name)))
+    .filter((path) => path.endsWith('.old') && !told.has(path));
+  return untold.map((path, index) => display(layout, setAside(context, id, index, path)));
 }
 
 /** What the last record says of each path, by content. */

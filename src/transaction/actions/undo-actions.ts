@@ -201,6 +201,13 @@ export function backupPath({ stage }: Pick<Undoable, 'stage'>, backup: RecordedC
   return folder === undefined || backup === undefined ? undefined : join(folder, backup.name);
 }
 
+/** Where the old content of everything that actions have changed is kept. */
+export function backupsOfSteps(stage: Undoable['stage'], undo: Undoable['undo']): string[] {
+  return readSteps(undo).flatMap(({ record }) =>
+    record.changes.flatMap(({ backup }) => backupPath({ stage }, backup) ?? []),
+  );
+}
+
 function modeOf(entry: ObservedEntry): number {
   return entry.kind === 'file' ? entry.mode : 0;
 }
