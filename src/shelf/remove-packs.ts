@@ -13,7 +13,14 @@ import { Lock } from '../transaction/lock.js';
 import { dropFolder, findPacks, type FoundPack } from './find-pack.js';
 import { nextNumber, sweepShelf } from './list-shelf.js';
 import { reopenedFixes } from './reopened-fixes.js';
-import { newChanges, newProblems, type PlannedChange, previewPlan, type ShelfDoors } from './shelf-doors.js';
+import {
+  newChanges,
+  newProblems,
+  type PlannedChange,
+  previewPlan,
+  refuseInterrupted,
+  type ShelfDoors,
+} from './shelf-doors.js';
 import { moveTree, sweepOwn } from './tree-copy.js';
 
 export interface RemoveRequest {
@@ -51,6 +58,7 @@ export async function removePacks(doors: ShelfDoors, request: RemoveRequest): Pr
   await findNamed(doors, request.names);
   const lock = await Lock.take(files, layout, request.waitMs);
   try {
+    refuseInterrupted(doors);
     sweepShelf(files, layout);
     const found = await findNamed(doors, request.names);
     const report = await preview(doors, request, found);

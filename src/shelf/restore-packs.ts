@@ -13,7 +13,14 @@ import { toPatchError } from '../transaction/to-patch-error.js';
 import { Lock } from '../transaction/lock.js';
 import { dropFolder, findPacks } from './find-pack.js';
 import { listShelf, type ShelvedPack, sweepShelf } from './list-shelf.js';
-import { newChanges, newProblems, type PlannedChange, previewPlan, type ShelfDoors } from './shelf-doors.js';
+import {
+  newChanges,
+  newProblems,
+  type PlannedChange,
+  previewPlan,
+  refuseInterrupted,
+  type ShelfDoors,
+} from './shelf-doors.js';
 import { moveTree, sweepOwn } from './tree-copy.js';
 
 export interface RestoreRequest {
@@ -48,6 +55,7 @@ export async function restorePacks(doors: ShelfDoors, request: RestoreRequest): 
   if (request.dryRun) return preview(doors, request, shelved);
   const lock = await Lock.take(files, layout, request.waitMs);
   try {
+    refuseInterrupted(doors);
     sweepShelf(files, layout);
     const again = findShelved(doors, request);
     const report = await preview(doors, request, again);

@@ -9,6 +9,7 @@ import type { PlanReport } from '../patcher/reports.js';
 import type { Problem } from '../problem.js';
 import type { Bulk } from '../system/bulk.js';
 import type { Files } from '../system/files.js';
+import { examineInterruption, isInterrupted } from '../transaction/recover.js';
 import { type Overlay, OverlayBulk, OverlayFiles } from './overlay-files.js';
 
 export interface ShelfDoors {
@@ -41,6 +42,14 @@ export async function previewPlan(doors: ShelfDoors, overlay: Overlay): Promise<
   if (interrupted !== undefined)
     throw new PatchError(interrupted.code as ErrorCode, interrupted.message, { hint: interrupted.hint });
   return plan;
+}
+
+/**
+ * To be asked under the lock, where a plan takes the lock that is there for that of who works with the journal.
+ * @throws PatchError INTERRUPTED, or what is in recovery’s way
+ */
+export function refuseInterrupted({ files, layout }: ShelfDoors): void {
+  if (isInterrupted(files, layout)) throw examineInterruption(files, layout);
 }
 
 /** The changes that one plan has and another has not. */

@@ -448,6 +448,19 @@ describe('remove and restore', () => {
     expect(tags(fileName(A))).toEqual(['s1']);
   });
 
+  test('on an interrupted home nothing is moved: what was interrupted may need the pack', async () => {
+    await report('add', makeFolder('patch0001', { ...A, tag: 'a1' }), makeFolder('patch0002', { ...B, tag: 'b1' }));
+    await apply();
+    await report('remove', 'patch0002');
+    mkdirSync(home.path('.prepatch/work/interrupted'), { recursive: true });
+    for (const words of [
+      ['remove', 'patch0001'],
+      ['restore', 'patch0002'],
+    ])
+      expect(await refused(4, ...words)).toContain('INTERRUPTED');
+    expect(drops()).toEqual(['patches/patch0001']);
+  });
+
   test('another run that holds the home is named, and nothing is moved', async () => {
     home.addPatch('patch0001', [{ ...A, tag: 'a1' }]);
     await apply();
