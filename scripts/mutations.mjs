@@ -34,8 +34,8 @@ export const MUTATIONS = [
   [
     'flush of a copy',
     'src/system/real-files.ts',
-    "      if (flush === 'flushed') fsyncSync(descriptor);\n    });\n    this.#giveToOwnerOfParent(target);",
-    '    });\n    this.#giveToOwnerOfParent(target);',
+    "      fchmodSync(descriptor, mode);\n      if (flush === 'flushed') fsyncSync(descriptor);",
+    '      fchmodSync(descriptor, mode);',
     REAL,
   ],
   [

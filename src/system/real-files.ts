@@ -4,14 +4,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
   accessSync,
-  chownSync,
   closeSync,
   constants,
   copyFileSync,
   fchmodSync,
+  fchownSync,
   fdatasyncSync,
   fstatSync,
   fsyncSync,
+  lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -147,7 +148,7 @@ export class RealFiles implements Files {
 
   makeDirectory(path: string, mode = 0o777): void {
     mkdirSync(path, mode);
-    this.#giveToOwnerOfParent(path);
+    this.#giveToOwnerOfParent(path, (user, group) => lchownSync(path, user, group));
   }
 
   writeNew(path: string, data: Uint8Array | string, mode = 0o666, flush: 'flushed' | 'unflushed' = 'flushed'): void {
@@ -157,11 +158,11 @@ export class RealFiles implements Files {
       CREATE_FLAGS,
       (descriptor) => {
         writeFully(descriptor, bytes);
+        this.#giveToOwnerOfParent(path, (user, group) => fchownSync(descriptor, user, group));
         if (flush === 'flushed') fsyncSync(descriptor);
       },
       mode,
     );
-    this.#giveToOwnerOfParent(path);
   }
 
   append(path: string, data: Uint8Array | string): void {
@@ -175,10 +176,10 @@ export class RealFiles implements Files {
     copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     // For reading: it may have the mode of a source that nobody may write.
     withDescriptor(target, READ_FLAGS, (descriptor) => {
+      this.#giveToOwnerOfParent(target, (user, group) => fchownSync(descriptor, user, group));
       fchmodSync(descriptor, mode);
       if (flush === 'flushed') fsyncSync(descriptor);
     });
-    this.#giveToOwnerOfParent(target);
   }
 
   link(source: string, target: string): void {
@@ -213,10 +214,11 @@ export class RealFiles implements Files {
     withDescriptor(path, constants.O_RDONLY | constants.O_DIRECTORY, (descriptor) => fsyncSync(descriptor));
   }
 
-  #giveToOwnerOfParent(path: string): void {
+  /** `give` follows no link: the owner of the folder may have put one in place of what was made, to be given what it leads to. */
+  #giveToOwnerOfParent(path: string, give: (user: number, group: number) => void): void {
     if (!this.#isRoot) return;
     const owner = lstatSync(dirname(path));
-    if (owner.uid !== 0 || owner.gid !== 0) chownSync(path, owner.uid, owner.gid);
+    if (owner.uid !== 0 || owner.gid !== 0) give(owner.uid, owner.gid);
   }
 }
 

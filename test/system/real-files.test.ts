@@ -1,6 +1,16 @@
 // The real file system: what it promises to flush is flushed before the call returns, creations are exclusive, links are not
 // followed. Flushes are seen by watching Node's own calls; that they do what they say is the kernel's business.
-import fs, { mkdtempSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import fs, {
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +59,41 @@ test.runIf(process.platform === 'linux')('every call that says so flushes what i
   files.writeNew(join(folder, 'c'), 'x', 0o644, 'unflushed');
   files.copyNew(path, join(folder, 'd'), 0o644, 'unflushed');
   expect(flushed).toEqual([]);
+});
+
+describe('what root makes belongs to the owner of its folder', () => {
+  test.runIf(process.getuid?.() === 0).each([
+    ['a file', (path: string) => files.writeNew(path, 'x')],
+    ['a copy', (path: string) => files.copyNew(join(folder, 'source'), path, 0o4755)],
+    ['a folder', (path: string) => files.makeDirectory(path)],
+  ])('%s, and nothing that the owner puts in its place', (_, make) => {
+    const [own, path, secret] = [join(folder, 'own'), join(folder, 'own', 'made'), join(folder, 'secret')];
+    mkdirSync(own);
+    chownSync(own, 1234, 1234);
+    for (const one of [secret, join(folder, 'source')]) writeFileSync(one, 'x');
+    make(path);
+    expect(statSync(path)).toMatchObject({ uid: 1234, gid: 1234 });
+    if (statSync(path).isFile()) expect(flushed.at(-1)).toBe(path);
+    rmSync(path, { recursive: true });
+    // Between making and giving, the folder is asked whose it is.
+    const { lstatSync } = fs;
+    const swapping = (...args: Parameters<typeof lstatSync>) => {
+      if (args[0] === own) {
+        rmSync(path, { recursive: true });
+        symlinkSync(secret, path);
+      }
+      return lstatSync(...args);
+    };
+    Object.assign(fs, { lstatSync: swapping });
+    syncBuiltinESMExports();
+    try {
+      make(path);
+    } finally {
+      Object.assign(fs, { lstatSync });
+      syncBuiltinESMExports();
+    }
+    expect(statSync(secret)).toMatchObject({ uid: 0, gid: 0 });
+  });
 });
 
 describe('nothing is written over, nothing is followed', () => {
