@@ -177,7 +177,8 @@ function liveRivals(
 function isLive(files: Files, layout: Layout, file: string, contender: Contender, own: ProcessIdentity): boolean {
   const alive = isAlive(contender.identity, own);
   if (alive !== 'unknown') return alive === 'alive';
-  const touchedMs = files.stat(join(layout.locks, file))?.mtimeMs;
+  // By the clock of the file system, as what it is compared with; the modification time is by that of the other host.
+  const touchedMs = files.stat(join(layout.locks, file))?.ctimeMs;
   return touchedMs !== undefined && files.fileSystemTime(layout.locks) - touchedMs < FOREIGN_STALE_MS;
 }
 
