@@ -49,13 +49,12 @@ export function detectChanges(prior: readonly LedgerPack[], packs: readonly Ledg
 function compareFiles(before: LedgerPack, after: LedgerPack): string[] {
   const old = new Map(before.files.map((file) => [file.target, file.md5]));
   const lines: string[] = [];
-  const now = new Set<string>();
-  for (const file of after.files) {
-    now.add(file.target);
-    const md5 = old.get(file.target);
-    const name = splitRooted(file.target).path;
-    if (md5 === undefined) lines.push(`${name} has been added`);
-    else if (md5 !== file.md5) lines.push(`${name} has been updated`);
+  // Two files of a pack may have one name in plugins, where they are the same.
+  const now = new Map(after.files.map((file) => [file.target, file.md5]));
+  for (const [target, md5] of now) {
+    const name = splitRooted(target).path;
+    if (!old.has(target)) lines.push(`${name} has been added`);
+    else if (old.get(target) !== md5) lines.push(`${name} has been updated`);
   }
   for (const target of old.keys()) if (!now.has(target)) lines.push(`${splitRooted(target).path} has been removed`);
   const gone = new Set(before.removes);

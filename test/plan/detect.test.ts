@@ -42,6 +42,13 @@ describe('detectChanges', () => {
     expect(updated).toEqual(['patch0001']);
   });
 
+  test('says one name once, whatever number of files of the pack have it', () => {
+    const once = makePack('patch0001', { 'a.jar': '1' });
+    const twice = { ...once, files: [...once.files, ...once.files] };
+    expect(detect([makePack('patch0001', {})], [twice]).lines).toEqual(['a.jar has been added']);
+    expect(detect([makePack('patch0001', { 'a.jar': '2' })], [twice]).lines).toEqual(['a.jar has been updated']);
+  });
+
   test('tells a service pack from a patch by what it is, not by its name', () => {
     const patch = makePack('patch', { a: '1' });
     expect(detect([patch], [{ ...patch, kind: 'servicepack' }]).lines).toEqual([
