@@ -88,7 +88,7 @@ function claimedPacks(observation: Observation, claims: readonly string[]): Ledg
       if (name.includes('/') || winners.get(file.target) !== index) return [file];
       const md5 = unclaimed.get(name);
       unclaimed.delete(name);
-      return md5 === undefined ? [] : [{ ...file, md5 }];
+      return md5 === undefined ? [] : [{ ...file, ...recordedContent(observation, file.target, md5) }];
     });
     return { ...pack, files };
   });
@@ -131,8 +131,17 @@ function takenOut(observation: Observation, orphans: readonly LedgerFile[]): Led
 function orphanFile(observation: Observation, name: string, md5: Md5): LedgerFile | undefined {
   if (name.includes('/') || name.includes('\\') || name === '.' || name === '..') return undefined;
   const target = rooted('plugins', name);
+  return { fileName: name, target, ...recordedContent(observation, target, md5), mode: 0o644 };
+}
+
+/** Carbon records no size: where a plugin is what it recorded, it has the size of that. */
+function recordedContent(
+  observation: Observation,
+  target: RootedPath,
+  md5: Md5,
+): Pick<LedgerFile, 'md5' | 'sizeBytes'> {
   const plugin = observation.plugins.get(target);
-  return { fileName: name, target, md5, sizeBytes: plugin?.kind === 'file' ? plugin.sizeBytes : 0, mode: 0o644 };
+  return { md5, sizeBytes: plugin?.kind === 'file' ? plugin.sizeBytes : 0 };
 }
 
 function coveredPaths(observation: Observation, packs: readonly LedgerPack[]): Set<RootedPath> {

@@ -297,6 +297,13 @@ describe('first contact with a backup of the originals', () => {
     expect(planOf({ ...after, ledger: { ...ledger!, names: ['patch0001'] } }).problems).toEqual([]);
   });
 
+  test('what Carbon recorded and left is no drift, whatever length the JAR has that the pack holds now', () => {
+    const seen = { layout: 'carbon-4.4', names: ['patch0001'], jars: { 'a.jar': 'p1' }, ...home } as const;
+    const plan = planOf({ ...seen, packs: [makePack('patch0001', { 'a.jar': 'vendor' })] });
+    expect(plan.drifted).toEqual([]);
+    expect(plan.detected.lines).toEqual(['a.jar has been updated']);
+  });
+
   test('without a backup nothing can be told', () => {
     expect(planOf({ plugins: home.plugins, packs }).problems).toEqual([]);
   });
