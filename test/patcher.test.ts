@@ -70,6 +70,18 @@ test('a repair applies nothing to a home that has no record', async () => {
   expect(existsSync(home.path('.prepatch/ledger.json'))).toBe(false);
 });
 
+test('what both the folders and the record show is said once', async () => {
+  makeHome();
+  await patcher().start('strict', 'test', 0);
+  writeFileSync(home.path('plugins/org.b_1.0.0.jar'), 'edited');
+  home.addPatch('patch0002', [{ name: 'org.b', version: '1.0.0', tag: 'torn', torn: true }]);
+  const { problems } = await patcher().start('last-good', 'test', 0);
+  expect(problems.map((problem) => problem.code).sort()).toEqual(['BASE_CHANGED', 'PACK_REFUSED']);
+  appendFileSync(home.namesFile, 'patch0009\n');
+  const edited = await patcher().start('last-good', 'test', 0);
+  expect(edited.problems.filter((problem) => problem.code === 'LEDGER_EDITED')).toHaveLength(1);
+});
+
 test('a rebase over an edited list of what is applied is refused', async () => {
   makeHome();
   await patcher().start('strict', 'test', 0);

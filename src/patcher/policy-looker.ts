@@ -149,17 +149,13 @@ export class PolicyLooker {
         const operations = policy === 'strict' ? withRefusals.operations : [];
         return { look, plan: { ...withRefusals, operations, changes: [], ledger: undefined }, excluded: left, failure };
       }
+      // What both looks have found is said once, and as the last good state has it: what is an error there is one.
+      const { problems } = lastGood.plan;
+      const known = new Set(problems.map(({ message }) => message));
+      const news = withRefusals.problems.filter(({ message }) => !known.has(message)).map(asWarning);
       return {
         look: lastGood.look,
-        plan: {
-          ...lastGood.plan,
-          problems: [
-            ...withRefusals.problems.map(asWarning),
-            ...lastGood.plan.problems.filter(
-              (problem) => problem.code === 'LEDGER_EDITED' || !plan.problems.includes(problem),
-            ),
-          ],
-        },
+        plan: { ...lastGood.plan, problems: [...news, ...problems] },
         excluded: left,
         failure,
       };
