@@ -351,7 +351,9 @@ async function lookAtPlugins(
   if (top.kind === 'file' || top.kind === 'other')
     throw new PatchError('NOT_A_DIRECTORY', `${folder} is not a directory`, { path: folder });
   listReadable(files, folder);
-  const covered = new Set<RootedPath>(needs.packs.flatMap((pack) => pack.files.map((file) => file.target)));
+  const covered = new Set<RootedPath>(
+    needs.packs.flatMap((pack) => [...pack.files, ...pack.directories].map(({ target }) => target)),
+  );
   const wanted: Wanted[] = [];
   const rootedPaths: RootedPath[] = [];
   for (const entry of walkTree(files, folder, (path) => path === STATE_FOLDER)) {

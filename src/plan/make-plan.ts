@@ -76,7 +76,7 @@ class Planner {
     this.#planActions();
     const detected = this.#detect();
     this.#warnOfReopened();
-    const ledger = planRecord(draft, detected, this.#records, packMoves, this.#actions);
+    const ledger = planRecord(draft, this.#bases, detected, this.#records, packMoves, this.#actions);
     return {
       home: layout.home,
       layout: layout.name,

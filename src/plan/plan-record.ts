@@ -2,15 +2,17 @@
 // when everything else is done. Pure.
 
 import { formatJars, formatNames } from '../home/carbon-state.js';
-import { ABSENT, type Md5, type RootedPath, type Sha256 } from '../home/entry.js';
+import { ABSENT, type FileEntry, type Md5, type RootedPath, sameContent, type Sha256 } from '../home/entry.js';
 import { BACKUP_PACK, rooted, splitRooted } from '../home/layout.js';
 import type { Pack } from '../home/pack.js';
 import { errorProblem, type Problem } from '../problem.js';
 import type { ActionPlan } from './action-plan.js';
 import { type BundlesInfoEdits, editBundlesInfo, NO_EDITS, type PlacedBundle } from './bundles-info.js';
+import type { Bases } from './bases.js';
 import type { Detection } from './detect.js';
 import type { Draft } from './draft.js';
 import type { BaseEntry, Ledger, SeenFile } from './ledger.js';
+import { observedEntry } from './observed-entry.js';
 import type { Observation, SeenPlugin } from './observation.js';
 import type { Operation } from './operation.js';
 import type { PackMoves } from './pack-moves.js';
@@ -26,16 +28,18 @@ import { writeText } from './write-text.js';
 /** The state files and our own record, as the last operations. */
 export function planRecord(
   draft: Draft,
+  bases: Bases,
   detected: Detection,
   records: PackRecords,
   packMoves: PackMoves,
   actions: ActionPlan | undefined,
 ): { operations: Operation[]; after: Ledger | undefined } {
-  return new RecordPlanner(draft, records, packMoves, actions).plan(detected);
+  return new RecordPlanner(draft, bases, records, packMoves, actions).plan(detected);
 }
 
 class RecordPlanner {
   readonly #seen: Observation;
+  readonly #bases: Bases;
   readonly #rules: PlanRules;
   readonly #prior: Prior;
   readonly #packs: readonly Pack[];
@@ -52,7 +56,8 @@ class RecordPlanner {
   readonly #records: PackRecords;
   readonly #packMoves: PackMoves;
 
-  constructor(draft: Draft, records: PackRecords, packMoves: PackMoves, actions: ActionPlan | undefined) {
+  constructor(draft: Draft, bases: Bases, records: PackRecords, packMoves: PackMoves, actions: ActionPlan | undefined) {
+    this.#bases = bases;
     ({ seen: this.#seen, rules: this.#rules, prior: this.#prior, packs: this.#packs, layers: this.#layers } = draft);
     ({ problems: this.#problems, changes: this.#changes, base: this.#base } = draft);
     ({ makes: this.#makes, writes: this.#writes, deletes: this.#deletes } = draft);
@@ -91,8 +96,10 @@ class RecordPlanner {
     const bundles = this.#listBundles();
     operations.unshift(...this.#importOriginals(), ...bundles.operations);
     const prior = this.#prior.ledger;
+    // What a backup has told of the base is recorded: it grows old, and is not to be asked twice (D12).
     const nothing =
       prior === undefined &&
+      this.#seen.backup.size === 0 &&
       this.#packs.length === 0 &&
       this.#changes.length === 0 &&
       operations.length === 0 &&
@@ -148,12 +155,17 @@ class RecordPlanner {
     return { operations, edits };
   }
 
-  /** Originals that only Carbon's backup has, and that packs go on to cover, are copied into the store. */
+  /** Originals that no operation puts into the store: those that only Carbon's backup has, and those that a pack brings itself. */
   #importOriginals(): Operation[] {
+    const kept = new Set<Sha256 | undefined>(this.#seen.stored);
+    for (const operation of [...this.#writes, ...this.#deletes])
+      if ('keep' in operation && operation.keep === 'store' && operation.before.kind === 'file')
+        kept.add(operation.before.sha256);
     const imports = new Map<Sha256, Operation>();
-    for (const [path, source] of this.#prior.baseSources) {
-      const base = this.#base[path];
-      if (base?.kind !== 'file' || base.sha256 === undefined || this.#seen.stored.has(base.sha256)) continue;
+    for (const [path, base] of Object.entries(this.#base) as [RootedPath, BaseEntry][]) {
+      if (base.kind !== 'file' || base.sha256 === undefined || kept.has(base.sha256)) continue;
+      const source = this.#prior.baseSources.get(path) ?? (this.#isHere(path, base) ? path : undefined);
+      if (source === undefined) continue;
       imports.set(base.sha256, {
         kind: 'write',
         path: rooted('state', `store/${base.sha256}`),
@@ -164,6 +176,10 @@ class RecordPlanner {
       });
     }
     return [...imports.values()];
+  }
+
+  #isHere(path: RootedPath, base: FileEntry): boolean {
+    return sameContent(observedEntry(this.#bases.at(path)), base);
   }
 
   #needsDirectory(path: RootedPath, state: readonly Operation[]): boolean {

@@ -21,6 +21,7 @@ describe('nobody after us', () => {
 const HELD: ReadonlyMap<string, readonly string[]> = new Map([
   ['exploded-bundle-added-and-reverted', ['patches/.held/patch0001']],
   ['exploded-bundle-merged-and-reverted', ['patches/.held/patch0001', 'patches/.held/patch0002']],
+  ['folder-where-a-plugin-is', ['patches/.held/patch0002']],
   ['node-module', ['patches/.held/patch0001']],
   ['thirty-folders-deep', ['patches/.held/patch0001']],
   ['applied-patch-becomes-torn', ['patches/.held/patch0001']],
