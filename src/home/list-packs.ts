@@ -168,13 +168,7 @@ function listFolder(files: Files, layout: Layout, kind: PackKind): FoundFolder {
         }),
       );
     } else if (stat.kind === 'link' && name.startsWith(kind)) {
-      problems.push(
-        errorProblem('PACK_REFUSED', `${path} is a link; a pack must be a folder`, {
-          pack: name,
-          path,
-          hint: `Put the folder itself in place of the link ${path}.`,
-        }),
-      );
+      folders.set(name, linkedPack(name, kind, path, false));
     } else if (stat.kind === 'file' && isZipName(name, kind)) {
       zips.set(name, unopened(name, kind, false));
     } else {
@@ -189,6 +183,8 @@ function listFolder(files: Files, layout: Layout, kind: PackKind): FoundFolder {
     if (!name.startsWith(kind) || name === BACKUP_PACK) continue;
     const stat = files.stat(join(heldFolder, name));
     if (stat?.kind === 'directory' && !folders.has(name)) folders.set(name, { name, kind, held: true });
+    else if (stat?.kind === 'link' && !folders.has(name))
+      folders.set(name, linkedPack(name, kind, display(layout, rooted(root, `${HELD_FOLDER}/${name}`)), true));
     else if (stat?.kind === 'file' && isZipName(name, kind) && !zips.has(name))
       zips.set(name, unopened(name, kind, true));
   }
@@ -203,6 +199,16 @@ function isFolderBehind(files: Files, link: string): boolean {
     if (errnoOf(error) === undefined) throw error;
     return false;
   }
+}
+
+/** A link is not followed; to Carbon, what it leads to is a pack. */
+function linkedPack(name: string, kind: PackKind, path: string, held: boolean): ListedPack {
+  const refusal = errorProblem('PACK_REFUSED', `${path} is a link; a pack must be a folder`, {
+    pack: name,
+    path,
+    hint: `Put the folder itself in place of the link ${path}.`,
+  });
+  return { name, kind, held, refusal };
 }
 
 function unopened(fileName: string, kind: PackKind, held: boolean): ListedPack {

@@ -16,6 +16,8 @@ export interface ListedPack {
   readonly kind: PackKind;
   readonly held: boolean;
   readonly zip?: ListedZip;
+  /** Why what lies there by the name is no folder of a pack. */
+  readonly refusal?: Problem;
 }
 
 /** A zip that counts as a pack, as it was opened. */

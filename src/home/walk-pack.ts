@@ -56,8 +56,10 @@ export async function walkPack(
 ): Promise<WalkedPack> {
   const folder = packFolder(listed);
   const problems: Problem[] = [...(listed.zip?.problems ?? [])];
+  if (listed.refusal !== undefined) problems.push(listed.refusal);
   const bare = { listed, folder, absorbs: [], entries: [], described: undefined, manifestPath: undefined };
-  if (listed.zip !== undefined && listed.zip.unpacked === undefined) return { ...bare, root: folder, problems };
+  if (listed.refusal !== undefined || (listed.zip !== undefined && listed.zip.unpacked === undefined))
+    return { ...bare, root: folder, problems };
   const where = { pack: listed.name, path: display(layout, listed.zip?.path ?? folder) };
   const top = listed.kind === 'servicepack' ? below(folder, 'lib') : folder;
   const parts: Parts = { layout, listed, folder, top };

@@ -118,6 +118,7 @@ export class Starter {
       if (run.failure !== undefined && policy === 'strict') throw run.failure;
       if (isEmpty(run.plan)) {
         this.#looker.saveCache(run.look.inventory);
+        if (run.failure !== undefined && !isAsFound(run)) throw run.failure;
         if (run.failure === undefined) this.#log.nothing(run.plan);
         else this.#log.kept(run.failure);
         return this.#result(run.failure === undefined ? 'nothing' : 'kept', run, null, recovered);
@@ -125,8 +126,8 @@ export class Starter {
       const problem = run.plan.problems.filter((one) => one.severity === 'error');
       if (problem.length > 0) {
         const failure = run.failure ?? problemError(problem);
+        if (!isAsFound(run)) throw failure;
         this.#log.kept(failure);
-        if (!isAsBefore(run.plan)) throw failure;
         return this.#result('kept', { ...run, failure }, null, recovered);
       }
       try {
@@ -238,4 +239,9 @@ export class Starter {
           : { code: failure.code, message: failure.message, hint: failure.hint, exitCode: failure.exitCode },
     };
   }
+}
+
+/** Whether the plugins are as the record has them; without a record they are as they were found. */
+function isAsFound({ look, plan }: Run): boolean {
+  return look.observation.ledger === undefined || isAsBefore(plan);
 }

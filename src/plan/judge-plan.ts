@@ -44,9 +44,9 @@ export function isEmpty(plan: Plan): boolean {
   return plan.operations.length === 0 && plan.ledger === undefined;
 }
 
-/** Whether the plugins are what the record says, whatever else is wrong. */
+/** Whether the plugins are what the record says, whatever else is wrong; for a plan that repairs drift. */
 export function isAsBefore(plan: Plan): boolean {
-  return plan.changes.length === 0;
+  return plan.changes.length === 0 && plan.drifted.length === 0;
 }
 
 /** What `verify` finds: what is not as the record says. */

@@ -304,8 +304,10 @@ class PathPlanner {
     });
   }
 
+  /** Where packs have left something, what is in the way there came later: that is drift, too. */
   #conflict(path: RootedPath, pack: string | undefined, what: string): void {
     const shown = this.#show(path);
+    if (this.#left.has(path)) this.#drifted.push(shown);
     this.#problems.push(
       errorProblem('CONFLICT', `${shown}: ${what}`, {
         pack,

@@ -460,7 +460,7 @@ class Transaction {
       if (!same) throw this.#changedMeanwhile(operation.path);
       checkPath(this.#context.files, this.#context.layout, operation.path);
     } else if (operation.kind === 'move') {
-      if (stat === undefined || stat.kind === 'link') throw this.#changedMeanwhile(operation.path);
+      if (stat === undefined) throw this.#changedMeanwhile(operation.path);
       if (files.stat(absolute(layout, operation.target)) !== undefined) throw this.#changedMeanwhile(operation.target);
       checkPath(this.#context.files, this.#context.layout, operation.target);
     } else if (operation.kind === 'make-directory' && stat !== undefined) {

@@ -1,11 +1,21 @@
 // What a user can get wrong, and what a disk can refuse: each gives the promised exit code and a message that says what to do, and
 // the plugins stay as they were.
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { carbonFindsNothingToDo } from '../support/carbon-oracle.js';
 import { type CommandOptions, runPrepatch, startPrepatch, watchEnd } from '../support/command.js';
 import { type CaseFile, type CaseHome, TestHome } from '../support/home-builder.js';
 import { need } from '../support/need.js';
@@ -62,6 +72,58 @@ describe('what is not a home', () => {
     expect(exitCode).toBe(2);
     expect(stderr).toContain('--home');
     expect(stderr).toContain('CARBON_HOME');
+  });
+});
+
+describe('something else where a patched plugin was', () => {
+  test.each([
+    ['a folder', (path: string) => mkdirSync(path)],
+    ['a link', (path: string) => symlinkSync(tmpdir(), path)],
+  ])('%s: drift that cannot be repaired; the server does not start on it', async (_, make) => {
+    const home = makeHome();
+    await apply(home);
+    const path = home.path('plugins/org.example.core_1.0.0.jar');
+    rmSync(path);
+    make(path);
+    const booted = await runPrepatch(['boot', '--home', home.root]);
+    expect([booted.exitCode, booted.stderr]).toEqual([
+      3,
+      expect.stringContaining('Move repository/components/plugins/'),
+    ]);
+    expect(home.logBodies(0).filter((line) => line.includes('the server starts'))).toEqual([]);
+    const { stdout } = await runPrepatch(['status', '--home', home.root, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ state: 'drifted' });
+    rmSync(path, { recursive: true });
+    expect((await apply(home)).exitCode).toBe(0);
+    expect(home.tagsOf(home.md5('plugins/org.example.core_1.0.0.jar'))).toEqual(new Set(['p1']));
+  });
+});
+
+describe('a pack that is a link', () => {
+  test('is refused by name; under degraded the others go on', async () => {
+    const home = makeHome();
+    symlinkSync(home.path('patches/patch0001'), home.path('patches/patch0002'));
+    expect(await refusedApply(home)).toMatchObject({
+      exitCode: 3,
+      says: expect.stringContaining('patch0002 is a link'),
+    });
+    const { exitCode } = await runPrepatch(['boot', '--home', home.root, '--policy', 'degraded']);
+    expect([exitCode, home.names()]).toEqual([0, ['patch0001']]);
+  });
+
+  test('is held where Carbon’s own patcher would follow it, and again at each start', async () => {
+    const home = new TestHome('4.4', ONE_PATCH);
+    homes.push(home);
+    home.addCompanion();
+    mkdirSync(home.path('elsewhere'));
+    writeFileSync(home.path('elsewhere/notes.txt'), 'notes');
+    symlinkSync(home.path('elsewhere'), home.path('patches/patch0002'));
+    for (let start = 1; start <= 2; start++) {
+      const { exitCode } = await runPrepatch(['boot', '--home', home.root, '--policy', 'degraded']);
+      expect([exitCode, home.names()]).toEqual([0, ['patch0001']]);
+      expect(readdirSync(home.path('patches/.held'))).toEqual(['patch0002']);
+      expect((await carbonFindsNothingToDo(home.root)).reasons).toEqual([]);
+    }
   });
 });
 

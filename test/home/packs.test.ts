@@ -105,12 +105,13 @@ describe('which count', () => {
     expect(listing.problems[0]?.message).toContain(expected);
   });
 
-  test('a link is no pack, and an error of that name', () => {
+  test('a link is a pack that is refused', () => {
     makeFolder(files, `${HOME}/elsewhere`);
     files.symlink(`${HOME}/elsewhere`, `${PATCHES}/patch0001`);
     const listing = listed();
-    expect(listing.patches).toEqual([]);
-    expect(listing.problems).toMatchObject([{ code: 'PACK_REFUSED', severity: 'error', pack: 'patch0001' }]);
+    const refusal = { code: 'PACK_REFUSED', severity: 'error', pack: 'patch0001' };
+    expect(listing.patches).toMatchObject([{ name: 'patch0001', refusal }]);
+    expect(listing.problems).toEqual([]);
   });
 
   test('what was held is a pack, unless one of that name lies in the folder', () => {
