@@ -46,8 +46,13 @@ export async function runRequest(request: Request): Promise<number> {
     watchesProgress: homes.length === 1 && lookAtTerminal('error').isTerminal,
   };
   const outcomes = await Promise.all(homes.map((home) => runHome(surroundings, home)));
-  writeStandard('out', isJson ? toJson(outcomes, request.command.isStream === true ? 0 : 2) : toText(outcomes));
   const exitCode = Math.max(...outcomes.map((outcome) => outcome.exitCode));
+  const lost = writeStandard('out', isJson ? toJson(outcomes, request.command.isStream === true) : toText(outcomes));
+  if (lost !== undefined) {
+    writeStandard('error', explainFailure(lost));
+    // A start is for the server, and nobody waits for its words; every other command was asked for an answer.
+    if (request.command.name !== 'boot' && exitCode === ExitCode.done) return ExitCode.attention;
+  }
   if (request.command.name === 'boot' && exitCode === ExitCode.done && request.words.length > 0) {
     const besides = outcomes.flatMap(({ meanwhile }) => meanwhile ?? []);
     if (besides.length === 0) return becomeServer(request.words);
@@ -58,11 +63,12 @@ export async function runRequest(request: Request): Promise<number> {
   return exitCode;
 }
 
-/** A stream has said everything but a failure to begin. */
-function toJson(outcomes: readonly Outcome[], indent: number): string {
+/** A stream has said everything but failures to begin, each a line like its events. */
+function toJson(outcomes: readonly Outcome[], isStream: boolean): string {
   const documents = outcomes.map((outcome) => outcome.document).filter((document) => document !== undefined);
+  if (isStream) return documents.map((document) => `${JSON.stringify(document)}\n`).join('');
   if (documents.length === 0) return '';
-  return `${JSON.stringify(documents.length === 1 ? documents[0] : documents, null, indent)}\n`;
+  return `${JSON.stringify(documents.length === 1 ? documents[0] : documents, null, 2)}\n`;
 }
 
 function toText(outcomes: readonly Outcome[]): string {

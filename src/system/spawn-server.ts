@@ -48,11 +48,7 @@ export async function spawnServer(
 /** The server goes on as it would without us, and so does its exit status. */
 function sayLost(error: unknown): void {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  try {
-    writeStandard('error', `prepatch: nothing goes on beside the server any more\n${text}\n`);
-  } catch {
-    // There is nowhere left to say it.
-  }
+  writeStandard('error', `prepatch: nothing goes on beside the server any more\n${text}\n`);
 }
 
 function runChild(program: string, args: readonly string[]): Promise<number> {

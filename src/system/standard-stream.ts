@@ -3,15 +3,15 @@
 
 import { fstatSync, lstatSync, writeSync } from 'node:fs';
 import { devNull } from 'node:os';
-import { errnoOf } from '../error.js';
+import { errnoOf, PatchError } from '../error.js';
 
 export type StandardStream = 'out' | 'error';
 
 const DESCRIPTORS = { out: 1, error: 2 } as const;
 const FULL_PIPE_WAIT_MS = 5;
 
-/** Writes all of a text; waits while a pipe is full. */
-export function writeStandard(stream: StandardStream, text: string): void {
+/** Writes all of a text; waits while a pipe is full. @returns why it is not written (a full disk), for the caller to judge */
+export function writeStandard(stream: StandardStream, text: string): PatchError | undefined {
   const bytes = Buffer.from(text, 'utf8');
   let written = 0;
   while (written < bytes.length) {
@@ -21,10 +21,20 @@ export function writeStandard(stream: StandardStream, text: string): void {
       const errno = errnoOf(error);
       if (errno === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_WAIT_MS);
       // Closed, or read by nobody any more: there is no one to tell.
-      else if (errno === 'EPIPE' || errno === 'EBADF') return;
-      else throw error;
+      else if (errno === 'EPIPE' || errno === 'EBADF') return undefined;
+      else if (errno === undefined) throw error;
+      else return cannotWrite(stream, errno, error);
     }
   }
+  return undefined;
+}
+
+function cannotWrite(stream: StandardStream, errno: string, cause: unknown): PatchError {
+  const name = stream === 'out' ? 'standard output' : 'standard error';
+  return new PatchError('UNWRITABLE', `${name} cannot be written (${errno})`, {
+    hint: 'Free space where it leads to, or lead it elsewhere; prepatch status says how the home is.',
+    cause,
+  });
 }
 
 /** What a stream leads to. `columns` is 0 where it is no terminal. */

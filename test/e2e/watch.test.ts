@@ -302,6 +302,11 @@ test('a home that is none is an error at once', LONG, async () => {
   expect(exitCode).toBe(2);
   expect(stdout.trim().split('\n')).toHaveLength(1);
   expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'NO_HOME' } });
+  const two = ['--home', home.path('patches'), '--home', home.path('plugins')];
+  const lines = (await runPrepatch(['watch', '--json', ...two])).stdout.trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject(
+    two.filter((word) => word !== '--home').map((path) => ({ home: path, error: { code: 'NO_HOME' } })),
+  );
 });
 
 test('settleSeconds leaves a fresh drop for the next start, and takes the others', LONG, async () => {

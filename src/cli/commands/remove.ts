@@ -19,7 +19,8 @@ export async function runRemove(use: UseCase): Promise<UseCaseResult> {
       dryRun,
       waitMs: waitMsOf(resolved.config),
       announce: (coming) => {
-        if (!isJson) writeStandard('out', `${renderComing(coming, style).join('\n')}\n`);
+        const lost = isJson ? undefined : writeStandard('out', `${renderComing(coming, style).join('\n')}\n`);
+        if (lost !== undefined) throw lost;
       },
     }),
   );

@@ -3,9 +3,11 @@
 
 import { formatWatchJson, formatWatchText, type WatchEvent } from '../../daemon/watch-event.js';
 import { watchHome } from '../../daemon/watch.js';
+import { ExitCode, type PatchError } from '../../error.js';
 import { RealFiles } from '../../system/real-files.js';
 import { writeStandard } from '../../system/standard-stream.js';
 import { WorkerBulk } from '../../system/worker-bulk.js';
+import { explainFailure } from '../failure-text.js';
 import type { UseCase, UseCaseResult } from '../use-case.js';
 
 const ENDING_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -13,8 +15,10 @@ const ENDING_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 export async function runWatch({ patcher, request, resolved }: UseCase): Promise<UseCaseResult> {
   const { home } = patcher.layout;
   const isJson = request.options['json'] === true;
+  let lost: PatchError | undefined;
   const say = (event: WatchEvent) => {
-    if (isJson) writeStandard('out', formatWatchJson(event, home, Date.now()));
+    // A watch has more to do than to say: it goes on, and ends with what was lost.
+    if (isJson) lost = writeStandard('out', formatWatchJson(event, home, Date.now())) ?? lost;
     else for (const line of formatWatchText(event)) writeStandard('error', `${home}: ${line}\n`);
   };
   const files = new RealFiles();
@@ -26,7 +30,9 @@ export async function runWatch({ patcher, request, resolved }: UseCase): Promise
     const once = request.options['once'] === true;
     const { config } = resolved;
     const exitCode = await watchHome({ files, bulk, home, config, once, signal: end.signal, say, now: Date.now });
-    return { exitCode, document: undefined, text: '' };
+    if (lost !== undefined) writeStandard('error', explainFailure(lost));
+    const isLost = lost !== undefined && exitCode === ExitCode.done;
+    return { exitCode: isLost ? ExitCode.attention : exitCode, document: undefined, text: '' };
   } finally {
     for (const signal of ENDING_SIGNALS) process.off(signal, stop);
     await bulk.close();
