@@ -1,7 +1,8 @@
+/// <reference types="node" preserve="true" />
 // The library: the use cases of prepatch as promises over one home, with its events. It logs to the home's log files as the
 // command line does, and prints nothing.
 
-import type { Config, Policy } from './config.js';
+import { type Config, type Policy, resolveConfig } from './config.js';
 import { ExitCode, PatchError } from './error.js';
 import type { EventSink, PatchEvent } from './event.js';
 import { EventStream } from './daemon/event-stream.js';
@@ -34,7 +35,7 @@ export interface OpenOptions {
   readonly settings?: Partial<Config>;
   /** Where `PREPATCH_…` and `CARBON_REPOSITORY` are read from; `process.env` unless given. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Told what is no error and has to be said, such as a log that cannot be written; `process.emitWarning` unless given. */
+  /** Told what is no error and has to be said, such as a log that cannot be written, or a listener that throws; `process.emitWarning` unless given. */
   readonly complain?: (message: string) => void;
 }
 
@@ -83,7 +84,7 @@ export interface Home {
   recover(): Promise<Recovery>;
   /** Every transaction, or those whose id begins with `id`. @throws PatchError BAD_USAGE for an id that none has */
   history(id?: string): Promise<History>;
-  /** Calls a listener with every event of this object's runs from now on. Returns what ends that. */
+  /** Calls a listener with every event of this object's runs from now on. What it throws stops no run. Returns what ends that. */
   on(listener: EventSink): () => void;
   /** The same as something to iterate over, until the loop is left or the signal is given. */
   events(signal?: AbortSignal): AsyncIterableIterator<PatchEvent>;
@@ -101,12 +102,13 @@ export async function openHome(path: string, options: OpenOptions = {}): Promise
     environment: options.environment ?? process.env,
     given: { name: 'openHome', values: { ...options.settings } },
   });
-  const stream = new EventStream();
   const complain = options.complain ?? ((message: string) => process.emitWarning(message, 'PrepatchWarning'));
+  const stream = new EventStream(complain);
   const run = <T>(isLogged: boolean, work: (patcher: Patcher) => Promise<T>, policy: Policy = config.policy) =>
     useHome({ files, home, config: { ...config, policy }, isLogged, listen: stream.emit, complain }, work);
-  const start = (reason: string, startsServer: boolean, given: RunOptions = {}) => {
-    const policy = given.policy ?? config.policy;
+  const start = async (reason: string, startsServer: boolean, given: RunOptions = {}) => {
+    // A program in JavaScript may give anything, and a policy that is misspelt must not become another one.
+    const { policy } = resolveConfig([{ name: 'options', values: { policy: given.policy ?? config.policy } }]).config;
     return run(true, (patcher) => patcher.start(policy, given.reason ?? reason, waitMs, startsServer), policy);
   };
   const waitMs = config.waitSeconds * 1000;

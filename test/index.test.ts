@@ -164,10 +164,36 @@ describe('events', () => {
     expect(await opened.events(over.signal).next()).toEqual({ value: undefined, done: true });
   });
 
+  test('what a listener throws is said once, and stops neither the run nor the other listeners', async () => {
+    const { root } = makeHome();
+    const complaints: string[] = [];
+    const complain = (message: string) => complaints.push(message);
+    const opened = await openHome(root, { environment, complain });
+    const phases: string[] = [];
+    opened.on(() => {
+      throw new Error('a mistake of the program');
+    });
+    opened.on((event) => {
+      if (event.kind === 'phase') phases.push(event.phase);
+    });
+    expect(await opened.apply()).toMatchObject({ outcome: 'changed', failure: null });
+    expect(phases.at(-1)).toBe('cleanup');
+    expect(complaints).toEqual(['a listener for events has failed: a mistake of the program']);
+    expect(await opened.status()).toMatchObject({ state: 'clean', applied: ['patch0001'] });
+  });
+
+  test('a policy that there is not is refused, and not taken for another one', async () => {
+    const { root } = makeHome();
+    const opened = await openHome(root, { environment });
+    const policy = 'stict' as unknown as 'strict';
+    expect(await codeOf(opened.boot({ policy }))).toBe('CONFIG_INVALID');
+    expect(await opened.status()).toMatchObject({ state: 'pending', applied: [] });
+  });
+
   test('progress that nobody has read is replaced by newer progress', async () => {
     const { EventStream } = await import('../src/daemon/event-stream.js');
     makeHome();
-    const stream = new EventStream();
+    const stream = new EventStream((message) => expect.unreachable(message));
     const events = stream.read();
     const progress = (phase: 'look' | 'stage', doneItems: number): PatchEvent => ({
       kind: 'progress',

@@ -1,10 +1,17 @@
 // Events for those who iterate: each reader has a queue of its own, from when it began. Progress that nobody has read yet is
-// replaced by newer progress of the same step, so a slow reader holds no more than what happened.
+// replaced by newer progress of the same step, so a slow reader holds no more than what happened. A listener that throws is told
+// of once, and touches neither the run nor the other listeners.
 
+import { toError } from '../error.js';
 import type { EventSink, PatchEvent } from '../event.js';
 
 export class EventStream {
   readonly #sinks = new Set<EventSink>();
+  readonly #complain: (message: string) => void;
+
+  constructor(complain: (message: string) => void) {
+    this.#complain = complain;
+  }
 
   readonly emit: EventSink = (event) => {
     for (const sink of [...this.#sinks]) sink(event);
@@ -13,7 +20,16 @@ export class EventStream {
   /** Calls a listener with each event from now on. Returns what ends that. */
   on(listener: EventSink): () => void {
     // A function of its own for each call, so that one listener can be there twice and leave once.
-    const sink: EventSink = (event) => listener(event);
+    let hasThrown = false;
+    const sink: EventSink = (event) => {
+      try {
+        listener(event);
+      } catch (thrown) {
+        if (hasThrown) return;
+        hasThrown = true;
+        this.#complain(`a listener for events has failed: ${toError(thrown).message}`);
+      }
+    };
     this.#sinks.add(sink);
     return () => {
       this.#sinks.delete(sink);

@@ -48,3 +48,7 @@ test('CONTRIBUTING lists every switch of tests, scripts and CI', () => {
   expect(used).toContain('FUZZ_CASES');
   expect([...new Set(used)].filter((name) => !ordinary.has(name) && !listed.includes(`\`${name}`)).sort()).toEqual([]);
 });
+
+test('the types name those of Node that they use, for a program whose tsconfig names none', () => {
+  expect(read('dist/types/index.d.ts')).toMatch(/^\/\/\/ <reference types="node"/m);
+});
