@@ -211,8 +211,8 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
   return { name: 'environment', values };
 }
 
-/** Names with our prefix that are no settings: read by launchers, or left by the hook for the server's children. */
-const OTHER_ENVIRONMENT: ReadonlySet<string> = new Set(['PREPATCH_NODE', 'PREPATCH_BOOTED', 'PREPATCH_GUARD']);
+/** Names with our prefix that are no settings: given by a launcher, or left by the hook for the server's children. */
+const OTHER_ENVIRONMENT: ReadonlySet<string> = new Set(['PREPATCH_BOOTED', 'PREPATCH_GUARD']);
 
 /** Merges layers, the later over the earlier. @throws PatchError CONFIG_INVALID naming the layer, the key and what is expected */
 export function resolveConfig(layers: readonly ConfigLayer[]): ResolvedConfig {

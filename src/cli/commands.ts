@@ -31,6 +31,7 @@ export const COMMON_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   set: { type: 'string', multiple: true, describe: 'a setting for this run, KEY=VALUE; prepatch config lists them' },
 };
 
+const JSON_LINES: OptionSpec = { type: 'boolean', describe: 'print a line of JSON for each event on standard output' };
 const WAIT: OptionSpec = { type: 'number', describe: 'seconds to wait for another run to end' };
 const POLICY: OptionSpec = {
   type: 'string',
@@ -138,7 +139,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     isStream: true,
     describe: 'check drops as they come and stage them ahead, so that a start has little left to do',
     example: 'prepatch watch --home /opt/server',
-    options: { once: { type: 'boolean', describe: 'look once, then end' } },
+    options: { json: JSON_LINES, once: { type: 'boolean', describe: 'look once, then end' } },
   },
   {
     name: 'rebase',

@@ -1,7 +1,7 @@
 // `prepatch.yaml` of a home: a flat map of settings. The package for YAML is loaded only where there is such a file.
 
 import type { ConfigLayer } from '../config.js';
-import { errnoOf, PatchError } from '../error.js';
+import { errnoOf, hintFor, PatchError } from '../error.js';
 import type { Files } from '../system/files.js';
 
 const CONFIG_LIMIT_BYTES = 1024 * 1024;
@@ -44,6 +44,10 @@ function readText(files: Files, path: string): string {
       throw new PatchError('CONFIG_INVALID', error.message, { path, hint: error.hint, cause: error });
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
-    throw new PatchError('CONFIG_INVALID', `${path} cannot be read (${errno})`, { path, cause: error });
+    throw new PatchError('CONFIG_INVALID', `${path} cannot be read (${errno})`, {
+      path,
+      hint: hintFor('UNREADABLE', path),
+      cause: error,
+    });
   }
 }

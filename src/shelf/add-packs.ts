@@ -3,7 +3,7 @@
 // renamed into place is for the next one.
 
 import { basename, dirname, extname, join } from 'node:path';
-import { PatchError } from '../error.js';
+import { errnoOf, PatchError } from '../error.js';
 import { inspectArchive } from '../home/archive.js';
 import { verifyArchive } from '../home/archive-entry.js';
 import { BACKUP_PACK, display, HELD_FOLDER, type Layout } from '../home/layout.js';
@@ -170,6 +170,12 @@ function realPathOf(files: Files, path: string): string {
   try {
     return files.realPath(path);
   } catch (error) {
+    if (errnoOf(error) === 'ENOENT')
+      throw new PatchError('BAD_USAGE', `there is no ${path}`, {
+        path,
+        hint: 'Give a folder patchNNNN or servicepackNNN, a zip of one, or a JAR.',
+        cause: error,
+      });
     throw toPatchError(error, 'reading', path, 'UNREADABLE');
   }
 }

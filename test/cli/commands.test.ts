@@ -1,5 +1,5 @@
 // The commands as a user runs them: exit codes, one document on standard output, texts for people, mistakes with what is near.
-import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.js';
@@ -408,6 +408,19 @@ describe('settings', () => {
     expect((await run(home, 'config')).stdout).toContain('policy=strict');
   });
 
+  test.skipIf(process.getuid?.() !== 0)('prepatch.yaml that may not be read: the hint is about that', async () => {
+    const home = makeHome();
+    const path = join(home.root, 'prepatch.yaml');
+    writeFileSync(path, 'policy: strict\n', { mode: 0o600 });
+    const through = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+    for (const folder of [dirname(home.root), home.root]) chmodSync(folder, 0o755);
+    const result = await runPrepatch(['config', '--json', '--home', home.root], { through });
+    expect(result.exitCode).toBe(2);
+    expect(only(result)).toMatchObject({
+      error: { code: 'CONFIG_INVALID', path, hint: `Give the user that runs prepatch the right to read ${path}.` },
+    });
+  });
+
   test('an unknown name in the environment', async () => {
     const home = makeHome();
     const result = await runPrepatch(['status', '--json', '--home', home.root], { env: { PREPATCH_POLCY: 'strict' } });
@@ -459,6 +472,45 @@ test('a reader that goes away is no error', async () => {
     through: ['sh', '-c', '"$@" 2>&1 | true; echo done', 'sh'],
   });
   expect([result.exitCode, result.stdout, result.stderr]).toEqual([0, 'done\n', '']);
+});
+
+describe.skipIf(!existsSync('/dev/full'))('standard output on a full disk', () => {
+  const through = (where: string) => ['sh', '-c', `exec "$@" ${where}`, 'sh'];
+
+  test('a start goes on: the server starts, and what is wrong is said', async () => {
+    const home = makeHome();
+    const server = ['sh', '-c', 'echo started >&2'];
+    const result = await runPrepatch(['boot', '--home', home.root, '--', ...server], {
+      through: through('>/dev/full'),
+    });
+    expect(result.exitCode).toBe(0);
+    expect(result.stderr).toMatch(
+      /^prepatch: standard output cannot be written \(ENOSPC\) \(UNWRITABLE\)\n {2}.*\nstarted\n$/,
+    );
+    expect((await run(home, 'status')).stdout).toMatch(/^state {4}clean/);
+  });
+
+  test.each(['status', 'apply', 'watch --once'])('%s: its answer is lost, so it has not gone well', async (command) => {
+    const home = makeHome();
+    const args = [...command.split(' '), '--json', '--home', home.root];
+    const result = await runPrepatch(args, { through: through('>/dev/full') });
+    expect(result.exitCode).toBe(4);
+    expect(result.stderr).toMatch(/^prepatch: standard output cannot be written \(ENOSPC\)[^\n]*\n {2}\S[^\n]*\n$/);
+  });
+
+  test('nothing is taken out where it cannot be said what that does', async () => {
+    const home = makeHome();
+    const args = ['remove', 'patch0001', '--home', home.root];
+    expect(await runPrepatch(args, { through: through('>/dev/full') })).toMatchObject({ exitCode: 3 });
+    expect((await run(home, 'status')).stdout).toContain('to apply: patch0001');
+  });
+
+  test('an exit status is the one that it is where nothing can be said at all', async () => {
+    const nowhere = ['status', '--json', '--home', '/no such home'];
+    expect(await runPrepatch(nowhere, { through: through('>/dev/full 2>/dev/full') })).toMatchObject({ exitCode: 2 });
+    const wrong = ['status', '--json', '--no-such-option'];
+    expect(await runPrepatch(wrong, { through: through('>/dev/full 2>/dev/full') })).toMatchObject({ exitCode: 2 });
+  });
 });
 
 test('the history says why each transaction was run', async () => {

@@ -212,7 +212,7 @@ describe('add', () => {
   });
 
   test.each([
-    ['an absent path', 'nothing-there', 3, 'UNREADABLE'],
+    ['an absent path', 'nothing-there', 2, 'there is no '],
     ['a file of another kind', 'notes.txt', 2, 'neither a folder nor a zip nor a JAR'],
     ['a folder of another name', 'stuff', 3, 'no name of a pack'],
     ['a JAR in capitals, which no server loads', 'FIX.JAR', 3, 'Rename it to FIX.jar'],
