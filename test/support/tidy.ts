@@ -39,10 +39,10 @@ interface LayerRule {
 const PURE_NODE = ['node:buffer', 'node:path', 'node:util'];
 const PURE_PACKAGES = ['@xmldom/xmldom', 'ajv', 'jsonc-parser', 'semver', 'yaml'];
 
-const READERS = [...BASE, 'system', 'home', 'state', 'release'];
+const READERS = [...BASE, 'system', 'home', 'state'];
 const ENGINE = [...READERS, 'plan', 'transaction'];
 const USE_CASES = [...ENGINE, 'patcher', 'doctor', 'shelf'];
-const SURFACES = [...USE_CASES, 'report', 'daemon', 'fleet'];
+const SURFACES = [...USE_CASES, 'report', 'daemon'];
 /** Programs and the library start here; nothing may import them. */
 const ENTRY_LAYERS = ['cli', 'index', 'boot'];
 
@@ -57,7 +57,6 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
   system: { values: BASE, types: ['home'], packages: '*', node: true, vocabulary: false },
   home: { ...upper, values: [...BASE, 'system'], types: ['plan'] },
   state: { ...upper, values: [...BASE, 'system'], types: ['home', 'plan'] },
-  release: { ...upper, values: [...BASE, 'system'], types: ['home', 'plan'] },
   plan: { values: BASE, types: READERS, packages: PURE_PACKAGES, node: false, vocabulary: true },
   transaction: { ...upper, values: [...BASE, 'system', 'home', 'state', 'plan'] },
   patcher: { ...upper, values: [...ENGINE, 'doctor'] },
@@ -65,7 +64,6 @@ const LAYERS: Readonly<Record<string, LayerRule>> = {
   shelf: { ...upper, values: [...ENGINE, 'patcher'] },
   report: { values: [...BASE, 'plan'], types: ['*'], packages: '*', node: true, vocabulary: true },
   daemon: { ...upper, values: [...USE_CASES, 'report'] },
-  fleet: { ...upper, values: [...USE_CASES, 'report'] },
   cli: { ...upper, values: SURFACES },
   index: { ...upper, values: SURFACES },
   boot: { ...upper, values: SURFACES },
