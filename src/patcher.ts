@@ -275,7 +275,8 @@ export class Patcher {
     const checkedFiles = [...look.observation.plugins.values()].filter((plugin) => plugin.kind === 'file').length;
     return {
       home: this.#layout.home,
-      ok: problems.every((problem) => problem.severity === 'info') || repaired,
+      // A repair puts back what packs cover; what no pack covers is as it was found.
+      ok: problems.every((problem) => problem.severity === 'info' || (repaired && problem.code === 'DRIFT')),
       deep: options.deep,
       checkedFiles,
       readBytes: look.inventory.readBytes,

@@ -63,6 +63,27 @@ test('what another run commits while a repair looks stays', async () => {
   expect(home.tagsOf(home.md5('plugins/org.b_1.0.0.jar'))).toEqual(new Set(['b']));
 });
 
+test('a repair that leaves something as it was found does not call the home right', async () => {
+  makeHome();
+  await patcher().start('strict', 'test', 0);
+  for (const name of ['org.a', 'org.b']) writeFileSync(home.path(`plugins/${name}_1.0.0.jar`), 'edited');
+  const repair = { deep: false, repair: true, waitMs: 0 };
+  expect(await patcher().verify(repair)).toMatchObject({ ok: false, repaired: true });
+  expect(home.tagsOf(home.md5('plugins/org.a_1.0.0.jar'))).toEqual(new Set(['a1']));
+  const left = { ok: false, repaired: false, problems: [{ code: 'BASE_CHANGED' }] };
+  expect(await patcher().verify(repair)).toMatchObject(left);
+});
+
+test('what is wrong beside a refused pack is said once', async () => {
+  makeHome();
+  await patcher().start('strict', 'test', 0);
+  writeFileSync(home.path('plugins/org.b_1.0.0.jar'), 'edited');
+  home.addPatch('patch0002', [{ name: 'org.c', version: '1.0.0', tag: 'c2', torn: true }]);
+  const { outcome, problems } = await patcher().start('last-good', 'test', 0);
+  expect(outcome).toBe('kept');
+  expect(problems.map((problem) => problem.code).sort()).toEqual(['BASE_CHANGED', 'PACK_REFUSED']);
+});
+
 test('a repair applies nothing to a home that has no record', async () => {
   makeHome();
   expect(await patcher().verify({ deep: false, repair: true, waitMs: 0 })).toMatchObject({ repaired: false });

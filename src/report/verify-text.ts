@@ -10,10 +10,10 @@ export function renderVerify(result: VerifyResult, style: Style): string {
     ? `${formatBytes(result.readBytes)} read`
     : 'unchanged files not read again; --deep reads all';
   const summary = `${result.checkedFiles} plugins compared (${how})`;
-  const verdict = result.repaired
-    ? style.good(`${summary}; what was wrong has been put back.`)
-    : result.ok
-      ? style.good(`${summary}; everything is as it should be.`)
-      : style.bad(`${summary}; not everything is as it should be.`);
+  const wrong = result.repaired
+    ? 'what a pack covers has been put back, the rest is left'
+    : 'not everything is as it should be';
+  const right = result.repaired ? 'what was wrong has been put back' : 'everything is as it should be';
+  const verdict = result.ok ? style.good(`${summary}; ${right}.`) : style.bad(`${summary}; ${wrong}.`);
   return [...renderProblems(result.problems, style), verdict].join('\n');
 }
