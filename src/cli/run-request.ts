@@ -113,6 +113,7 @@ async function runIn(surroundings: Surroundings, home: string): Promise<Outcome>
         complain: (message) => writeStandard('error', `${prefix}: ${message}\n`),
       },
       (patcher) => runUseCase({ patcher, request, resolved, style, stamp }),
+      ({ document }) => document,
     );
     return { home, ...result };
   } finally {

@@ -19,8 +19,15 @@ export interface HomeUse {
   readonly complain: (message: string) => void;
 }
 
-/** @throws PatchError of the use case */
-export async function useHome<T>(use: HomeUse, work: (patcher: Patcher) => Promise<T>): Promise<T> {
+/**
+ * @param reportOf what the engine has reported, where the work returns it in something else
+ * @throws PatchError of the use case
+ */
+export async function useHome<T>(
+  use: HomeUse,
+  work: (patcher: Patcher) => Promise<T>,
+  reportOf: (result: T) => unknown = (result) => result,
+): Promise<T> {
   const { files, home, config, listen, complain } = use;
   let log: HomeLog | undefined;
   const emit: EventSink = (event) => {
@@ -41,8 +48,9 @@ export async function useHome<T>(use: HomeUse, work: (patcher: Patcher) => Promi
   let end = { failed: true, quarantined: [] as readonly string[] };
   try {
     const result = await work(patcher);
-    end = isRun(result)
-      ? { failed: result.failure !== null, quarantined: result.quarantined.map((pack) => pack.name) }
+    const report = reportOf(result);
+    end = isRun(report)
+      ? { failed: report.failure !== null, quarantined: report.quarantined.map((pack) => pack.name) }
       : { failed: false, quarantined: [] };
     return result;
   } finally {

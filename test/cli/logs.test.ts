@@ -189,6 +189,22 @@ describe('the status page', () => {
     expect(readdirSync(logs()).sort()).toEqual(['patch-status.html', 'patches.log', 'prepatch']);
   });
 
+  test('says that a run has failed, and which packs are left out', async () => {
+    makeHome();
+    home.addPatch('patch0002', [{ name: 'org.b', version: '1.0.0', tag: 'b2', torn: true }]);
+    await runPrepatch(['apply', '--policy', 'degraded', '--home', home.root]);
+    const left = readFileSync(logs('patch-status.html'), 'utf8');
+    expect(left).toContain('<p><span class="state done">done</span>');
+    expect(left).toContain('<td>patch0002</td><td>quarantine</td><td><span class="state skipped">skipped</span></td>');
+    home.remove('patches/patch0002');
+    const actions = [{ kind: 'run', id: 'fails', argv: ['false'], repeatable: true }];
+    writeFileSync(home.path('patches/patch0001.json'), JSON.stringify({ id: 'patch0001', version: '1.0.0', actions }));
+    expect(await runPrepatch(['apply', '--home', home.root])).toMatchObject({ exitCode: 1 });
+    const failed = readFileSync(logs('patch-status.html'), 'utf8');
+    expect(failed).toContain('<p><span class="state failed">failed</span>');
+    expect(failed).toContain('<td>rollback</td><td><span class="state done">done</span></td>');
+  });
+
   test('replaces a link and does not follow it; a folder in its place stops nothing', async () => {
     makeHome();
     const target = join(home.root, 'precious');
