@@ -29,8 +29,9 @@ import type { Pack } from './pack.js';
 import type { PackRules } from './pack-rules.js';
 import { type ListedPack, type ListedZip, PAYLOAD_FOLDER } from './pack-source.js';
 import { readPacks } from './read-packs.js';
-import { type ManifestRules, selectPacks } from './select-packs.js';
+import { type ManifestRules, type Selection, selectPacks } from './select-packs.js';
 import { walkTree } from './tree.js';
+import { type WalkedPack, walkPack } from './walk-pack.js';
 
 export interface Exclusion {
   readonly name: string;
@@ -100,13 +101,17 @@ export async function observe(
     ...(options.progress === undefined ? {} : { progress: options.progress }),
   });
   const state = readState(files, layout);
+  const passedOver =
+    ledger === undefined
+      ? await readPassedOver(files, layout, inventory, listing, selection, state.names, options)
+      : [];
   const { backup, backupFolders } =
     ledger === undefined && listing.backup === 'folder'
       ? await readBackup(files, layout, inventory, options.deep)
       : { backup: new Map<RootedPath, BackupFile>(), backupFolders: new Map<RootedPath, DirectoryEntry>() };
   const touched = touchedBy(packs, ledger);
   const plugins = await lookAtPlugins(files, layout, inventory, {
-    packs,
+    packs: [...packs, ...passedOver],
     ledger,
     backup,
     touched,
@@ -121,6 +126,7 @@ export async function observe(
     layout,
     companion: rules.companion,
     packs,
+    passedOver,
     excluded: leftOut,
     leftovers: rules.companion ? findLeftovers(ledger, listing) : [],
     zipsInUse: listing.zips,
@@ -145,6 +151,28 @@ export async function observe(
     ]),
     stored: readStore(files, layout),
   };
+}
+
+/** At first contact: packs that Carbon has applied and that a service pack absorbs, or follows, by now: what they are is there to be read. */
+async function readPassedOver(
+  files: Files,
+  layout: Layout,
+  inventory: Inventory,
+  listing: PackListing,
+  { absorbs, walked }: Selection,
+  claims: readonly string[],
+  { rules, manifests, deep }: LookOptions,
+): Promise<readonly Pack[]> {
+  const found: WalkedPack[] = [];
+  for (const pack of [...listing.olderServicepacks, ...listing.patches.filter(({ name }) => absorbs.includes(name))]) {
+    if (!claims.includes(pack.name) || pack.zip !== undefined || walked.some((one) => one.listed === pack)) continue;
+    const { manifests: beside, payloads } = listing;
+    found.push(await walkPack(files, layout, pack, { rules, manifests: beside, payloads, parse: manifests.parse }));
+  }
+  const packs = await readPacks(files, layout, inventory, found, { rules, deep, kept: listing.kept });
+  return packs.filter(
+    (pack) => pack.manifest === undefined && !pack.problems.some(({ severity }) => severity === 'error'),
+  );
 }
 
 /** What was unpacked beside patches that have been taken away. Kept under names that begin as no pack's does. */

@@ -15,7 +15,7 @@ export function adopt(observation: Observation): Prior {
   const claims = observation.state.names.filter((name) => name !== 'patch0000');
   const problems: Problem[] = [];
   const packs = claimedPacks(observation, claims);
-  const missing = claims.filter((name) => !observation.packs.some((pack) => pack.name === name));
+  const missing = claims.filter((name) => !isThere(observation, name));
   const covered = coveredPaths(observation, packs);
   const base: Record<RootedPath, BaseEntry> = {};
   const baseSources = new Map<RootedPath, RootedPath>();
@@ -71,12 +71,16 @@ export function adopt(observation: Observation): Prior {
   return { ledger: undefined, packs, base, seen, restore, baseSources, problems };
 }
 
+function isThere({ packs, passedOver }: Observation, name: string): boolean {
+  return [...packs, ...passedOver].some((pack) => pack.name === name);
+}
+
 /** The packs that Carbon's files say are applied, with the MD5s that they were applied with where that is recorded. */
 function claimedPacks(observation: Observation, claims: readonly string[]): LedgerPack[] {
   const unclaimed = new Map<string, Md5>(observation.state.jars ?? []);
   const present: LedgerPack[] = [];
   for (const name of claims) {
-    const pack = observation.packs.find((one) => one.name === name);
+    const pack = [...observation.packs, ...observation.passedOver].find((one) => one.name === name);
     if (pack !== undefined) present.push(toLedgerPack(pack));
   }
   const winners = new Map<RootedPath, number>();

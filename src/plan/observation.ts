@@ -47,6 +47,8 @@ export interface Observation {
   readonly companion: boolean;
   /** The packs that are to be applied, in order, as their folders are; a broken one has an error among its problems. */
   readonly packs: readonly Pack[];
+  /** At first contact: sound packs that Carbon's list has, and that do not count any more though they are there. */
+  readonly passedOver: readonly Pack[];
   /** Packs that policy leaves out in this run, and those whose manifests rule them out, with the reason. */
   readonly excluded: readonly {
     readonly name: string;

@@ -115,6 +115,19 @@ describe('a home that Carbon has patched', () => {
     expect(adoptHome({ ...home, packs: [broken] }).packs[0]?.files).toEqual([]);
   });
 
+  test('a patch that is there, and that a service pack absorbs by now, is on record with what it has', () => {
+    const prior = adoptHome({
+      plugins: { 'a.jar': 'p1', 'n.jar': 'p1' },
+      packs: [makePack('servicepack001', {}, { absorbs: ['patch0001'] })],
+      passedOver: packs,
+      names: ['patch0001'],
+      backup: { 'a.jar': 'base' },
+    });
+    expect(prior.packs.map((pack) => [pack.name, pack.files.length])).toEqual([['patch0001', 2]]);
+    expect(prior.base[plugin('n.jar')]).toEqual({ kind: 'absent' });
+    expect(prior.problems).toEqual([]);
+  });
+
   test('a patch that is gone, and no backup: nothing can be reverted, and that is said', () => {
     expect(adoptHome({ plugins: { 'a.jar': 'p1' }, names: ['patch0001'] }).problems).toContainEqual(
       expect.objectContaining({ code: 'LEDGER_MISSING', severity: 'error' }),

@@ -13,6 +13,7 @@ export interface Described {
   readonly layout?: LayoutName;
   readonly plugins?: Contents;
   readonly packs?: readonly Pack[];
+  readonly passedOver?: readonly Pack[];
   readonly backup?: Contents;
   /** Names of JARs in the backup that cannot be opened. */
   readonly unsound?: readonly string[];
@@ -85,6 +86,7 @@ export function makeObservation(described: Described): Observation {
     layout,
     companion: described.companion ?? false,
     packs: described.packs ?? [],
+    passedOver: described.passedOver ?? [],
     excluded: described.excluded ?? [],
     absorbed: [],
     hidingFiles: [],
