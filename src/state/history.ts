@@ -69,7 +69,11 @@ export function appendHistory(files: Files, layout: Layout, entry: HistoryEntry)
   }
   const last = lastLine(files, path, stat.sizeBytes);
   const record = last === undefined ? undefined : parseLine(last.line);
-  if (record?.transaction === entry.transaction) return;
+  if (record?.transaction === entry.transaction) {
+    // Whoever wrote it may have been killed before it was flushed.
+    files.append(path, '');
+    return;
+  }
   const previous = last === undefined ? NO_LINE : digestText(last.line);
   // After a line that an interruption has cut off, the number goes on from the last whole one.
   const number = (record ?? (last === undefined ? undefined : recentHistory(files, layout).at(-1)))?.number ?? 0;

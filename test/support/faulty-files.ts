@@ -2,6 +2,7 @@
 // process (a crash that nothing catches), tears a write, or refuses with an errno, once or for good (fault-plan.ts).
 import type { Digests, Files, FileStat, RangeReader } from '../../src/system/files.js';
 import type { FaultPlan } from './fault-plan.js';
+import { MemoryFiles } from './memory-files.js';
 
 /** The end of the process: no errno, no error of ours, so that nothing may catch it. Every later call throws it too. */
 export class SimulatedCrash extends Error {
@@ -129,7 +130,10 @@ export class FaultyFiles implements Files {
     this.#part('append', 'half', path, true, () =>
       this.#files.append(path, data.slice(0, Math.floor(data.length / 2))),
     );
-    this.#part('append', 'flush', path, false, () => this.#files.append(path, data));
+    this.#part('append', 'flush', path, false, () => {
+      if (this.#files instanceof MemoryFiles) this.#files.appendUnflushed(path, data);
+      else this.#files.append(path, data);
+    });
     this.#files.append(path, data);
   }
 

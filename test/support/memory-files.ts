@@ -265,11 +265,16 @@ export class MemoryFiles implements Files {
   }
 
   append(path: string, data: Uint8Array | string): void {
+    this.#flushFile(this.appendUnflushed(path, data), path, 'data');
+  }
+
+  /** What a process leaves that is killed between writing and flushing. Returns the number of the file. */
+  appendUnflushed(path: string, data: Uint8Array | string): number {
     const number = this.#opened(path, true);
     const node = this.#node(number);
     if (node.kind !== 'file') throw errno('EISDIR', path);
     this.#write(number, node.bytes.length, typeof data === 'string' ? Buffer.from(data) : Buffer.from(data), path);
-    this.#flushFile(number, path, 'data');
+    return number;
   }
 
   copyNew(source: string, target: string, mode: number, flush: 'flushed' | 'unflushed' = 'flushed'): void {

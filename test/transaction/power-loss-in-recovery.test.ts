@@ -5,7 +5,21 @@ import { everyPoint, findLost, learnFacts } from '../support/crash-judge.js';
 import { differences, endProcess, leftovers, readTree, recoverHome, startHome } from '../support/engine-run.js';
 import { FaultyFiles } from '../support/faulty-files.js';
 import { statesAfterPowerLoss } from '../support/power-loss.js';
-import { companion, drift, heldAgain, HOME, mountedRevert, smallest, STATE, upgrade } from '../support/small-homes.js';
+import {
+  companion,
+  drift,
+  heldAgain,
+  HOME,
+  jar,
+  mountedRevert,
+  putPatch,
+  settled,
+  smallest,
+  STATE,
+  upgrade,
+} from '../support/small-homes.js';
+import { makeLayout } from '../../src/home/layout.js';
+import { readHistory } from '../../src/state/history.js';
 
 const FULL = process.env.CRASH_FULL === '1';
 const SEED = Number(process.env.CRASH_SEED ?? 1);
@@ -72,3 +86,28 @@ for (const [make, stride] of [
     });
   }
 }
+
+test('a record of the history that a killed run has not flushed is flushed by the recovery that finds it', async () => {
+  const { files: first, config, policy } = await smallest();
+  await settled(first, config);
+  putPatch(first, 'patch0002', { 'a_1.0.0.jar': jar('a', '1.0.0', 'two') });
+  const counting = new FaultyFiles(first.clone());
+  await startHome(counting, HOME, config, policy);
+  const path = `${STATE}/history/`;
+  const at = counting.points.findIndex((point) => point.path.startsWith(path) && point.part === 'flush') + 1;
+  expect(at).toBeGreaterThan(0);
+  const files = first.clone();
+  files.startRecording();
+  await startHome(new FaultyFiles(files, { at, fault: 'crash', forGood: false }), HOME, config, policy);
+  endProcess(files, `${STATE}/locks`);
+  expect(await recoverHome(files, HOME, config)).toMatchObject({ kind: 'ended', result: { action: 'complete' } });
+  const from = files.recording().steps;
+  const states = statesAfterPowerLoss(files.recording(), { random: 1, seed: SEED, window: 40, from });
+  expect(states.length).toBeGreaterThan(0);
+  const layout = makeLayout(HOME, 'carbon-4.2');
+  for (const { disk, lost } of states)
+    expect([lost, readHistory(files.withDisk(disk), layout).records.map(({ outcome }) => outcome)]).toEqual([
+      lost,
+      ['committed', 'committed'],
+    ]);
+});
