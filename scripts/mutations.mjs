@@ -5,6 +5,7 @@ const POWER = ['test/transaction/power-loss.test.ts', 'test/transaction/power-lo
 /** The test of one home first, where that is the one to notice. */
 const powerOn = (home) => [`${POWER[0]}#${home}`, ...POWER];
 const powerInRecoveryOn = (home) => [`${POWER[1]}#${home}`, ...POWER];
+const IN_ROLLBACK = ['test/transaction/power-loss-in-rollback.test.ts'];
 const CRASH = ['test/transaction/crash.test.ts', 'test/transaction/nested-crash.test.ts'];
 const MEDDLING = ['test/transaction/meddling.test.ts', 'test/state/tampering.test.ts'];
 const REAL = ['test/system/real-files.test.ts'];
@@ -93,7 +94,42 @@ export const MUTATIONS = [
   [
     'flush: folders after an undoing',
     `${T}rollback.ts`,
-    "    for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);",
+    '    flushAll(files, folders);\n    restoreModes',
+    '    restoreModes',
+    powerInRecoveryOn('smallest'),
+  ],
+  [
+    'flush: the record that is put back, before another path is',
+    `${T}rollback.ts`,
+    '      if (index === operations.length - 1) flushAll(files, folders);\n',
+    '',
+    IN_ROLLBACK,
+  ],
+  [
+    'flush: the name of a folder that backups are moved into',
+    `${T}rollback.ts`,
+    '        files.flushDirectory(dirname(target));\n',
+    '',
+    IN_ROLLBACK,
+  ],
+  [
+    'flush: the name of a folder that backups of actions are moved into',
+    `${T}actions/undo-actions.ts`,
+    '      files.flushDirectory(dirname(target));\n',
+    '',
+    IN_ROLLBACK,
+  ],
+  [
+    'flush: the folder that backups of actions have left',
+    `${T}actions/undo-actions.ts`,
+    '    folders.add(dirname(path));\n',
+    '',
+    IN_ROLLBACK,
+  ],
+  [
+    'flush: what an interrupted process has done, before recovery goes on from it',
+    `${T}recover.ts`,
+    '  await makeDurable(context, journal);\n',
     '',
     powerInRecoveryOn('smallest'),
   ],

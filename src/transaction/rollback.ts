@@ -49,12 +49,14 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
     try {
       if (operation.kind === 'action') await undoAction(context, undoable, index, cause);
       else undoOne(context, undoable, index, operation, folders);
+      // What was written last tells that an undoing has begun (see recover): no other path is as before on the disk until it is.
+      if (index === operations.length - 1) flushAll(files, folders);
     } catch (error) {
       failures.push(rollbackError(context, operation, error));
     }
   }
   try {
-    for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);
+    flushAll(files, folders);
     restoreModes(context, operations);
     if (failures.length === 0 && operations.length > 0) verifyRestored(context, undoable);
   } catch (error) {
@@ -91,6 +93,11 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
     });
   }
   context.emit({ kind: 'transaction', transaction: undoable.stage.transaction, state: 'rolled-back' });
+}
+
+function flushAll(files: Files, folders: Set<string>): void {
+  for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);
+  folders.clear();
 }
 
 async function undoAction(
@@ -133,7 +140,8 @@ function undoOne(
       if (files.stat(target) === undefined) {
         // What is in it has to be put back first: its own mode comes last.
         files.makeDirectory(target, operation.mode | 0o700);
-        folders.add(dirname(target));
+        // Backups are moved into it: without its name on the disk they would be lost with it.
+        files.flushDirectory(dirname(target));
       }
       return;
     case 'move':

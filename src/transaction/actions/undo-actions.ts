@@ -134,7 +134,8 @@ function undoChange(
       if (files.stat(target) !== undefined) return;
       files.makeDirectory(target, change.mode | 0o700);
       if (files.stat(target)?.mode !== change.mode) files.setMode(target, change.mode);
-      folders.add(dirname(target));
+      // Backups are moved into it: without its name on the disk they would be lost with it.
+      files.flushDirectory(dirname(target));
       return;
     case 'mode': {
       const stat = files.stat(target);
@@ -192,6 +193,7 @@ function undoContent(
     }
     ensureFolder(files, dirname(target));
     files.rename(path, target);
+    folders.add(dirname(path));
   }
   folders.add(dirname(target));
 }
