@@ -169,6 +169,31 @@ test('a damaged or missing backup is never put in place', async () => {
   }
 });
 
+test('where the backup of an action is damaged, what somebody has put in place of its file stays there', async () => {
+  const path = `${HOME}/conf/server.ini`;
+  const { files, config, policy } = await smallest();
+  put(files, path, '[s]\nport=0\n');
+  const edits = [{ op: 'set', section: 's', key: 'port', value: '1' }];
+  const actions = [{ kind: 'editIni', file: '/conf/server.ini', edits }];
+  put(files, `${PATCHES}/patch0001.json`, JSON.stringify({ id: 'p', version: '1.0.0', actions }));
+  const counting = new FaultyFiles(files.clone());
+  await startHome(counting, HOME, config, policy);
+  const at = counting.points.findIndex((point) => point.call === 'rename' && point.path === path) + 2;
+  expect(at).toBeGreaterThan(1);
+  await startHome(new FaultyFiles(files, { at, fault: 'crash', forGood: false }), HOME, config, policy);
+  endProcess(files, `${STATE}/locks`);
+  expect(files.read(path, 100).toString()).toBe('[s]\nport=1\n');
+  const [transaction = ''] = files.list(`${STATE}/work`);
+  const work = `${STATE}/work/${transaction}`;
+  const [backup = ''] = files.list(work).filter((name) => name.startsWith('action.') && name.endsWith('.old'));
+  files.unlink(`${work}/${backup}`);
+  files.writeNew(`${work}/${backup}`, 'damaged');
+  files.unlink(path);
+  put(files, path, 'by hand');
+  expect(await recoverHome(files, HOME, config)).toMatchObject({ kind: 'refused', exitCode: 4 });
+  expect(files.read(path, 100).toString()).toBe('by hand');
+});
+
 test('a folder that was swapped for a link in the middle of an apply is not written through', async () => {
   const home = await applyFull();
   const counting = new FaultyFiles(home.files.clone());

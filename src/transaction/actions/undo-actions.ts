@@ -3,7 +3,7 @@
 
 import { dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../../error.js';
-import { type ObservedEntry, sameContent } from '../../home/entry.js';
+import { type FileEntry, type ObservedEntry, type RootedPath, sameContent } from '../../home/entry.js';
 import { absolute, display } from '../../home/layout.js';
 import { ensureFolder } from '../../system/ensure-folder.js';
 import { removeIfEmpty } from '../../system/remove-if-empty.js';
@@ -172,30 +172,39 @@ function undoContent(
   const found = observeEntry(files, target, true);
   const { before, after } = change;
   if (sameContent(found, before) && (modeOf(found) === modeOf(before) || !sameContent(before, after))) return;
-  if (!sameContent(found, after)) {
-    if (wasSoEarlier(earlier, change.path, found)) return;
-    if (found.kind !== 'absent') {
-      const kept = setAside(context, undoable.stage.transaction, undoable.begin.operations.length, target);
-      report(
-        context,
-        change.path,
-        `held content that is neither the old nor the new; it is kept as ${display(layout, kept)}`,
-      );
-    }
+  const isForeign = !sameContent(found, after);
+  if (isForeign && wasSoEarlier(earlier, change.path, found)) return;
+  const path = before.kind === 'absent' ? undefined : checkedBackup(context, undoable, change.path, before, backup);
+  if (isForeign && found.kind !== 'absent') {
+    const kept = setAside(context, undoable.stage.transaction, undoable.begin.operations.length, target);
+    report(
+      context,
+      change.path,
+      `held content that is neither the old nor the new; it is kept as ${display(layout, kept)}`,
+    );
   }
-  if (before.kind === 'absent') {
-    if (files.stat(target) !== undefined) files.unlink(target);
-  } else {
-    const path = backupPath(undoable, backup);
-    if (path === undefined || !sameContent(observeEntry(files, path, true), before)) {
-      const shown = display(layout, change.path);
-      throw new PatchError('ROLLBACK_FAILED', `the backup of ${shown} is missing or damaged`, { path: shown });
-    }
+  if (path !== undefined) {
     ensureFolder(files, dirname(target));
     files.rename(path, target);
     folders.add(dirname(path));
+  } else if (files.stat(target) !== undefined) {
+    files.unlink(target);
   }
   folders.add(dirname(target));
+}
+
+/** Where the old content is. @throws PatchError ROLLBACK_FAILED where it is not, or not as it was */
+function checkedBackup(
+  { files, layout }: TransactionContext,
+  undoable: Undoable,
+  path: RootedPath,
+  before: FileEntry,
+  backup: RecordedChange['backup'],
+): string {
+  const place = backupPath(undoable, backup);
+  if (place !== undefined && sameContent(observeEntry(files, place, true), before)) return place;
+  const shown = display(layout, path);
+  throw new PatchError('ROLLBACK_FAILED', `the backup of ${shown} is missing or damaged`, { path: shown });
 }
 
 export function backupPath({ stage }: Pick<Undoable, 'stage'>, backup: RecordedChange['backup']): string | undefined {
