@@ -103,10 +103,9 @@ describe('a pack that is a link', () => {
   test('is refused by name; under degraded the others go on', async () => {
     const home = makeHome();
     symlinkSync(home.path('patches/patch0001'), home.path('patches/patch0002'));
-    expect(await refusedApply(home)).toMatchObject({
-      exitCode: 3,
-      says: expect.stringContaining('patch0002 is a link'),
-    });
+    const { exitCode: refused, says } = await refusedApply(home);
+    expect(refused).toBe(3);
+    expect(says).toContain('patch0002 is a link');
     const { exitCode } = await runPrepatch(['boot', '--home', home.root, '--policy', 'degraded']);
     expect([exitCode, home.names()]).toEqual([0, ['patch0001']]);
   });
