@@ -94,14 +94,14 @@ export const MUTATIONS = [
   [
     'flush: folders after an undoing',
     `${T}rollback.ts`,
-    '    flushAll(files, folders);\n    restoreModes',
+    '    flushFolders(files, folders);\n    restoreModes',
     '    restoreModes',
     powerInRecoveryOn('smallest'),
   ],
   [
     'flush: the record that is put back, before another path is',
     `${T}rollback.ts`,
-    '      if (index === operations.length - 1) flushAll(files, folders);\n',
+    '        flushFolders(files, folders);\n        folders.clear();\n',
     '',
     IN_ROLLBACK,
   ],
@@ -566,5 +566,5 @@ export const MUTATIONS = [
     'aliveHere(identity)',
     LOCK,
   ],
-  ['lock: heartbeat', `${T}lock.ts`, '      this.#files.touch(this.#path);', '', LOCK],
+  ['lock: heartbeat', `${T}lock.ts`, '      this.#files.touch(this.path);', '', LOCK],
 ];

@@ -21,7 +21,6 @@ import {
   toReport,
   type VerifyResult,
 } from './patcher/reports.js';
-import { RunLog } from './patcher/run-log.js';
 import { Starter } from './patcher/starter.js';
 import { countWork, forecastMs } from './plan/forecast.js';
 import { judgePlan, problemError, verificationProblems } from './plan/judge-plan.js';
@@ -37,11 +36,7 @@ import { findOwner } from './transaction/lock.js';
 import { isInterrupted, type Recovery } from './transaction/recover.js';
 
 export class Patcher {
-  readonly #doors: PatcherDoors;
-  readonly #config: Config;
-  readonly #layout: Layout;
   readonly #looker: Looker;
-  readonly #log: RunLog;
   readonly #access: HomeAccess;
   readonly #recoverer: Recoverer;
   readonly #policyLooker: PolicyLooker;
@@ -56,40 +51,35 @@ export class Patcher {
     // Carbon's own patcher has one order, and the last writer must be the same for both.
     const rules = { order: companion ? ('lexicographic' as const) : config.order, companion };
     const looker = new Looker(layout, rules, config, doors);
-    const log = new RunLog(layout, doors.emit);
-    const access = new HomeAccess(layout, config, doors, log);
-    const recoverer = new Recoverer(layout, doors, access, looker, log);
-    const policyLooker = new PolicyLooker(layout, doors, access, looker, log);
-    const executor = new Executor(layout, doors, access, looker, log);
-    const health = new HealthChecker(layout, config, doors, { access, looker, executor, log });
-    this.#doors = doors;
-    this.#config = config;
-    this.#layout = layout;
+    const access = new HomeAccess(layout, config, doors);
+    const recoverer = new Recoverer(access, looker);
+    const policyLooker = new PolicyLooker(access, looker);
+    const executor = new Executor(access, looker);
+    const health = new HealthChecker(access, looker, executor);
     this.#looker = looker;
-    this.#log = log;
     this.#access = access;
     this.#recoverer = recoverer;
     this.#policyLooker = policyLooker;
     this.#executor = executor;
     this.#health = health;
-    this.#starter = new Starter(layout, doors, { access, recoverer, looker, policyLooker, executor, health, log });
+    this.#starter = new Starter({ access, recoverer, looker, policyLooker, executor, health });
   }
 
   get layout(): Layout {
-    return this.#layout;
+    return this.#access.layout;
   }
 
   // --- reading
 
   async status(): Promise<Status> {
-    const { files } = this.#doors;
+    const { files } = this.#access.doors;
     const base = {
-      home: this.#layout.home,
-      layout: this.#layout.name,
+      home: this.#access.layout.home,
+      layout: this.#access.layout.name,
       companion: this.#looker.rules.companion,
-      lockedBy: findOwner(files, this.#layout) ?? null,
+      lockedBy: findOwner(files, this.#access.layout) ?? null,
     };
-    const last = recentHistory(files, this.#layout).at(-1);
+    const last = recentHistory(files, this.#access.layout).at(-1);
     const lastTransaction =
       last === undefined
         ? null
@@ -118,7 +108,7 @@ export class Patcher {
     const ledger = observation.ledger;
     const unknown = Object.entries(ledger?.base ?? {})
       .filter(([, entry]) => entry.kind === 'unknown')
-      .map(([path]) => display(this.#layout, path as RootedPath));
+      .map(([path]) => display(this.#access.layout, path as RootedPath));
     const probation = this.#health.describeProbation(observation.health?.probation);
     const state = judgePlan(plan);
     return {
@@ -143,8 +133,8 @@ export class Patcher {
     if (this.#recoverer.isLeftInterrupted()) {
       const problem = this.#recoverer.interruptedProblem();
       return {
-        home: this.#layout.home,
-        layout: this.#layout.name,
+        home: this.#access.layout.home,
+        layout: this.#access.layout.name,
         apply: [],
         revert: [],
         update: [],
@@ -163,11 +153,11 @@ export class Patcher {
   }
 
   #forecast(plan: Plan): number | null {
-    const { files } = this.#doors;
+    const { files } = this.#access.doors;
     const work = countWork(plan.operations);
     if (work.changedFiles === 0) return null;
-    const stagedBytes = work.stagedBytes - countAhead(files, this.#layout, plan.operations);
-    return forecastMs(recentHistory(files, this.#layout), { ...work, stagedBytes });
+    const stagedBytes = work.stagedBytes - countAhead(files, this.#access.layout, plan.operations);
+    return forecastMs(recentHistory(files, this.#access.layout), { ...work, stagedBytes });
   }
 
   /**
@@ -175,22 +165,24 @@ export class Patcher {
    * folders `ahead` and `cache`; goes on only while `mayGoOn`, and while no start runs.
    */
   async stageAhead(mayGoOn: () => boolean): Promise<{ readonly plan: PlanReport; readonly ahead: AheadReport | null }> {
-    const { files, bulk } = this.#doors;
-    if (isInterrupted(files, this.#layout)) return { plan: await this.plan(), ahead: null };
+    const { files, bulk } = this.#access.doors;
+    if (isInterrupted(files, this.#access.layout)) return { plan: await this.plan(), ahead: null };
     const { observation, inventory } = await this.#looker.look([], false);
     const plan = this.#looker.plan(observation);
     this.#looker.saveCache(inventory);
     const isRefused = plan.problems.some((problem) => problem.severity === 'error');
     const wanted =
-      isRefused && this.#config.policy === 'degraded' ? (await this.#policyLooker.lookByPolicy('degraded')).plan : plan;
+      isRefused && this.#access.config.policy === 'degraded'
+        ? (await this.#policyLooker.lookByPolicy('degraded')).plan
+        : plan;
     if (isRefused && wanted === plan) return { plan: toReport(observation, plan), ahead: null };
-    const isFree = () => mayGoOn() && findOwner(files, this.#layout) === undefined;
-    const ahead = await stageAhead({ files, bulk, layout: this.#layout }, wanted.operations, isFree);
+    const isFree = () => mayGoOn() && findOwner(files, this.#access.layout) === undefined;
+    const ahead = await stageAhead({ files, bulk, layout: this.#access.layout }, wanted.operations, isFree);
     return { plan: toReport(observation, plan), ahead };
   }
 
   history(id?: string): History {
-    const history = readHistory(this.#doors.files, this.#layout);
+    const history = readHistory(this.#access.doors.files, this.#access.layout);
     if (id === undefined) return history;
     const records = history.records.filter((record: HistoryRecord) => record.transaction.startsWith(id));
     if (records.length === 0)
@@ -235,13 +227,13 @@ export class Patcher {
     readonly repair: boolean;
     readonly waitMs: number;
   }): Promise<VerifyResult> {
-    const { files } = this.#doors;
+    const { files } = this.#access.doors;
     this.#looker.gate = 'ignore';
     await this.#access.waitForOthers();
-    if (options.repair ? isInterrupted(files, this.#layout) : this.#recoverer.isLeftInterrupted()) {
+    if (options.repair ? isInterrupted(files, this.#access.layout) : this.#recoverer.isLeftInterrupted()) {
       if (!options.repair)
         return {
-          home: this.#layout.home,
+          home: this.#access.layout.home,
           ok: false,
           deep: options.deep,
           checkedFiles: 0,
@@ -254,13 +246,13 @@ export class Patcher {
     let look = await this.#policyLooker.lookBeside(() => this.#looker.lookAtLedger(options.deep));
     // Without a repair, the problems say what a start would do.
     const planOf = ({ observation }: Look) =>
-      this.#looker.plan(observation, options.repair ? 'repair' : this.#config.drift);
+      this.#looker.plan(observation, options.repair ? 'repair' : this.#access.config.drift);
     let plan = planOf(look);
     let repaired = false;
     // Without a record nothing is proven to be wrong: what to make of the packs is for a start to say.
     if (options.repair && look.observation.ledger !== undefined && plan.operations.length > 0) {
       await this.#access.withLock(options.waitMs, async (lock) => {
-        if (isInterrupted(files, this.#layout)) await this.#recoverer.recoverNow(lock);
+        if (isInterrupted(files, this.#access.layout)) await this.#recoverer.recoverNow(lock);
         // Another run may have changed the home before the lock was had.
         look = await this.#policyLooker.lookAgain(() => this.#looker.lookAtLedger(options.deep));
         plan = planOf(look);
@@ -274,7 +266,7 @@ export class Patcher {
     this.#looker.saveCache(look.inventory);
     const checkedFiles = [...look.observation.plugins.values()].filter((plugin) => plugin.kind === 'file').length;
     return {
-      home: this.#layout.home,
+      home: this.#access.layout.home,
       // A repair puts back what packs cover; what no pack covers is as it was found.
       ok: problems.every((problem) => problem.severity === 'info' || (repaired && problem.code === 'DRIFT')),
       deep: options.deep,
@@ -291,7 +283,7 @@ export class Patcher {
   ): Promise<{ readonly transaction: string | null; readonly problems: readonly Problem[] }> {
     this.#looker.gate = 'ignore';
     return this.#access.withLock(waitMs, async (lock) => {
-      if (isInterrupted(this.#doors.files, this.#layout)) await this.#recoverer.recoverNow(lock);
+      if (isInterrupted(this.#access.doors.files, this.#access.layout)) await this.#recoverer.recoverNow(lock);
       const before = await this.#looker.look([], true);
       const changed = this.#looker
         .plan(before.observation)
@@ -304,9 +296,9 @@ export class Patcher {
         rebase: true,
       });
       this.#refuseErrors(plan);
-      await this.#executor.execute(plan, 'rebase', lock, look.inventory);
-      for (const problem of changed) this.#log.line('info', `Taken for the base: ${problem.path ?? ''}`);
-      return { transaction: this.#executor.transaction ?? null, problems: changed };
+      const transaction = await this.#executor.execute(plan, 'rebase', lock, look.inventory);
+      for (const problem of changed) this.#access.log.line('info', `Taken for the base: ${problem.path ?? ''}`);
+      return { transaction, problems: changed };
     });
   }
 
@@ -317,15 +309,15 @@ export class Patcher {
   async doctor(options: { readonly fix: boolean; readonly waitMs: number }): Promise<DoctorReport> {
     this.#looker.gate = 'ignore';
     const { Doctor } = await import('./doctor.js');
-    const examine = (files = this.#doors.files) =>
-      new Doctor(this.#layout, files, {
+    const examine = (files = this.#access.doors.files) =>
+      new Doctor(this.#access.layout, files, {
         look: async (record) => {
           const { observation } = await this.#looker.look([], true, record);
           return { observation, plan: this.#looker.plan(observation) };
         },
-        isInterrupted: () => isInterrupted(this.#doors.files, this.#layout),
+        isInterrupted: () => isInterrupted(this.#access.doors.files, this.#access.layout),
       });
-    if (!options.fix) return { home: this.#layout.home, findings: await examine().findings(), fixed: [] };
+    if (!options.fix) return { home: this.#access.layout.home, findings: await examine().findings(), fixed: [] };
     return this.#access.withLock(options.waitMs, async (lock) => {
       const context = this.#access.lockedContext(lock);
       const fixed = await examine(context.files).repairState(context, this.#executor.newTransaction());
@@ -339,8 +331,8 @@ export class Patcher {
         await this.#executor.execute(plan, 'doctor --fix', lock, look.inventory);
         fixed.push(...edited.map((problem) => `${problem.path ?? ''} was written again from the record`));
       }
-      for (const line of fixed) this.#log.line('warn', `doctor: ${line}`);
-      return { home: this.#layout.home, findings: await examine().findings(), fixed };
+      for (const line of fixed) this.#access.log.line('warn', `doctor: ${line}`);
+      return { home: this.#access.layout.home, findings: await examine().findings(), fixed };
     });
   }
 
@@ -352,7 +344,7 @@ export class Patcher {
 
   #ledgerNames(): readonly string[] {
     try {
-      return (readLedger(this.#doors.files, this.#layout)?.packs ?? []).map((pack) => pack.name);
+      return (readLedger(this.#access.doors.files, this.#access.layout)?.packs ?? []).map((pack) => pack.name);
     } catch {
       return [];
     }

@@ -46,14 +46,15 @@ export async function runRequest(request: Request): Promise<number> {
     watchesProgress: homes.length === 1 && lookAtTerminal('error').isTerminal,
   };
   const outcomes = await Promise.all(homes.map((home) => runHome(surroundings, home)));
+  const isStart = request.command.name === 'boot';
   const exitCode = Math.max(...outcomes.map((outcome) => outcome.exitCode));
   const lost = writeStandard('out', isJson ? toJson(outcomes, request.command.isStream === true) : toText(outcomes));
   if (lost !== undefined) {
     writeStandard('error', explainFailure(lost));
     // A start is for the server, and nobody waits for its words; every other command was asked for an answer.
-    if (request.command.name !== 'boot' && exitCode === ExitCode.done) return ExitCode.attention;
+    if (!isStart && exitCode === ExitCode.done) return ExitCode.attention;
   }
-  if (request.command.name === 'boot' && exitCode === ExitCode.done && request.words.length > 0) {
+  if (isStart && exitCode === ExitCode.done && request.words.length > 0) {
     const besides = outcomes.flatMap(({ meanwhile }) => meanwhile ?? []);
     if (besides.length === 0) return becomeServer(request.words);
     return becomeServer(request.words, async (signal) => {

@@ -192,6 +192,14 @@ export function parentOf(path: RootedPath): RootedPath | undefined {
   return (slash < 0 ? `${root}:` : path.slice(0, slash)) as RootedPath;
 }
 
+/** The folders that lead to a path, its root left out; the nearest first. */
+export function foldersAbove(path: RootedPath): RootedPath[] {
+  const folders: RootedPath[] = [];
+  for (let parent = parentOf(path); parent !== undefined && parentOf(parent) !== undefined; parent = parentOf(parent))
+    folders.push(parent);
+  return folders;
+}
+
 /** How people see a path: relative to the home where it lies in it, else absolute. */
 export function display(layout: Layout, path: RootedPath | string): string {
   const full =

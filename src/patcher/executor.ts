@@ -4,7 +4,6 @@
 import { errnoOf, PatchError } from '../error.js';
 import type { Md5, RootedPath } from '../home/entry.js';
 import { type Inventory, sameIdentity } from '../home/inventory.js';
-import type { Layout } from '../home/layout.js';
 import { stateEntry } from '../home/observe.js';
 import {
   APPLYING,
@@ -24,31 +23,18 @@ import type { Lock } from '../transaction/lock.js';
 import { type ActionsRequest, runTransaction } from '../transaction/transaction.js';
 import type { HomeAccess } from './home-access.js';
 import type { Looker } from './looker.js';
-import type { PatcherDoors } from './patcher-doors.js';
-import type { RunLog } from './run-log.js';
 
 export class Executor {
-  readonly #doors: PatcherDoors;
-  readonly #layout: Layout;
   readonly #access: HomeAccess;
   readonly #looker: Looker;
-  readonly #log: RunLog;
-  #transaction: string | undefined;
 
-  constructor(layout: Layout, doors: PatcherDoors, access: HomeAccess, looker: Looker, log: RunLog) {
-    this.#doors = doors;
-    this.#layout = layout;
+  constructor(access: HomeAccess, looker: Looker) {
     this.#access = access;
     this.#looker = looker;
-    this.#log = log;
   }
 
-  /** The last transaction that was begun for a plan. */
-  get transaction(): string | undefined {
-    return this.#transaction;
-  }
-
-  async execute(plan: Plan, reason: string, lock: Lock, inventory: Inventory): Promise<void> {
+  /** @returns the transaction */
+  async execute(plan: Plan, reason: string, lock: Lock, inventory: Inventory): Promise<string> {
     const quiet = plan.changes.length === 0 && !plan.detected.changed;
     const acts = plan.operations.some((operation) => operation.kind === 'action');
     const operations =
@@ -56,27 +42,26 @@ export class Executor {
         ? plan.operations
         : [...plan.operations, this.#ledgerOperation(plan.ledger, acts, inventory)];
     const transaction = plan.ledger?.transaction ?? this.newTransaction();
-    this.#transaction = transaction;
     const verified = new Map<string, { readonly stat: FileStat; readonly md5: Md5 }>();
     // First, so that every line about the transaction carries its id.
-    this.#doors.emit({ kind: 'transaction', transaction, state: 'begun' });
+    this.#access.doors.emit({ kind: 'transaction', transaction, state: 'begun' });
     if (!quiet) {
       const { apply, revert, update, changes } = plan;
-      this.#doors.emit({ kind: 'plan', transaction, apply, revert, update, changes: changes.length });
-      this.#log.all(plan.detected.lines);
-      this.#log.line('info', CHANGES_DETECTED);
-      this.#log.line('info', APPLYING);
+      this.#access.doors.emit({ kind: 'plan', transaction, apply, revert, update, changes: changes.length });
+      this.#access.log.all(plan.detected.lines);
+      this.#access.log.line('info', CHANGES_DETECTED);
+      this.#access.log.line('info', APPLYING);
     }
     const context = this.#access.context((event) => {
       if (event.kind !== 'phase' || event.phase !== 'verify' || quiet) return;
-      this.#log.all(appliedLines(plan));
-      this.#log.line('info', VERIFICATION_STARTED);
+      this.#access.log.all(appliedLines(plan));
+      this.#access.log.line('info', VERIFICATION_STARTED);
     });
     try {
       await runTransaction(context, {
         transaction,
         reason,
-        startedMs: this.#doors.now(),
+        startedMs: this.#access.doors.now(),
         operations,
         summary: {
           apply: plan.apply,
@@ -93,7 +78,7 @@ export class Executor {
       });
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
-      this.#log.line(
+      this.#access.log.line(
         'error',
         error instanceof PatchError && error.exitCode === 4
           ? `Transaction ${transaction} could not be undone: ${cause}`
@@ -104,16 +89,17 @@ export class Executor {
     // What was read after it was put in place need not be read at the next start, if nothing has touched it since.
     try {
       for (const [path, { stat, md5 }] of verified) {
-        const now = this.#doors.files.stat(path);
+        const now = this.#access.doors.files.stat(path);
         if (now !== undefined && sameIdentity(now, stat)) inventory.cache.record(path, now, { md5 });
       }
     } catch (error) {
       // It is committed, and nothing depends on the cache.
       if (errnoOf(error) === undefined) throw error;
     }
-    if (quiet) this.#log.nothing(plan);
-    else this.#log.line('info', VERIFICATION_DONE);
-    this.#doors.emit({ kind: 'transaction', transaction, state: 'committed' });
+    if (quiet) this.#access.log.nothing(plan);
+    else this.#access.log.line('info', VERIFICATION_DONE);
+    this.#access.doors.emit({ kind: 'transaction', transaction, state: 'committed' });
+    return transaction;
   }
 
   /** What a transaction with actions needs; what they did is only known, and recorded, when they are done. */
@@ -138,7 +124,7 @@ export class Executor {
   }
 
   #ledgerOperation(ledger: Ledger, isLate: boolean, inventory?: Inventory): Operation {
-    const before = stateEntry(this.#doors.files, inventory, this.#layout.ledger);
+    const before = stateEntry(this.#access.doors.files, inventory, this.#access.layout.ledger);
     const write = writeText('state:ledger.json' as RootedPath, before, formatLedger(ledger));
     return isLate && write.kind === 'write' ? { ...write, source: { kind: 'late' } } : write;
   }
@@ -150,7 +136,7 @@ export class Executor {
     await runTransaction(this.#access.context(), {
       transaction,
       reason,
-      startedMs: this.#doors.now(),
+      startedMs: this.#access.doors.now(),
       operations: [this.#ledgerOperation(next, false)],
       summary: { apply: [], revert: [], update: [], paths: [] },
       lock,
@@ -158,6 +144,6 @@ export class Executor {
   }
 
   newTransaction(): string {
-    return transactionId(this.#doors.now());
+    return transactionId(this.#access.doors.now());
   }
 }

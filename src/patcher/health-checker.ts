@@ -1,9 +1,7 @@
 // Whether the server has shown that it is healthy with what is on probation: asks it, and records what it has passed.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from '../config.js';
 import { PatchError } from '../error.js';
-import type { Layout } from '../home/layout.js';
 import { isTouchedSince, sinceOf } from '../home/look-at-health.js';
 import { describeProbation, type HealthCheck, type Probation, type ProbationFacts } from '../plan/probation.js';
 import { readLedger } from '../state/ledger-file.js';
@@ -12,32 +10,20 @@ import { isInterrupted } from '../transaction/recover.js';
 import type { Executor } from './executor.js';
 import type { HomeAccess } from './home-access.js';
 import type { Looker } from './looker.js';
-import type { PatcherDoors } from './patcher-doors.js';
-import type { RunLog } from './run-log.js';
 
 /** How long one attempt may take of what a server has to show that it is healthy. */
 const URL_LIMIT_MS = 5_000;
 const COMMAND_LIMIT_MS = 60_000;
 
 export class HealthChecker {
-  readonly #doors: PatcherDoors;
-  readonly #config: Config;
-  readonly #layout: Layout;
   readonly #access: HomeAccess;
   readonly #looker: Looker;
   readonly #executor: Executor;
-  readonly #log: RunLog;
 
-  constructor(
-    layout: Layout,
-    config: Config,
-    doors: PatcherDoors,
-    parts: { readonly access: HomeAccess; readonly looker: Looker; readonly executor: Executor; readonly log: RunLog },
-  ) {
-    this.#doors = doors;
-    this.#config = config;
-    this.#layout = layout;
-    ({ access: this.#access, looker: this.#looker, executor: this.#executor, log: this.#log } = parts);
+  constructor(access: HomeAccess, looker: Looker, executor: Executor) {
+    this.#access = access;
+    this.#looker = looker;
+    this.#executor = executor;
   }
 
   /**
@@ -48,10 +34,10 @@ export class HealthChecker {
   async checkHealth(
     signal?: AbortSignal,
   ): Promise<{ readonly passed: readonly string[]; readonly waiting: readonly ProbationFacts[] }> {
-    const { files, now } = this.#doors;
-    const ledger = readLedger(files, this.#layout);
-    const waiting = () => this.describeProbation(readLedger(files, this.#layout)?.probation);
-    if (ledger?.probation === undefined || this.#access.isLocked() || isInterrupted(files, this.#layout))
+    const { files, now } = this.#access.doors;
+    const ledger = readLedger(files, this.#access.layout);
+    const waiting = () => this.describeProbation(readLedger(files, this.#access.layout)?.probation);
+    if (ledger?.probation === undefined || this.#access.isLocked() || isInterrupted(files, this.#access.layout))
       return { passed: [], waiting: waiting() };
     const passed: HealthCheck[] = [];
     for (const one of ledger.probation) {
@@ -69,22 +55,22 @@ export class HealthChecker {
 
   /** False where `signal` was given while another run had the lock: what has passed is of a server that is gone. */
   async #recordPassed(passed: readonly HealthCheck[], signal: AbortSignal | undefined): Promise<boolean> {
-    const { files } = this.#doors;
+    const { files } = this.#access.doors;
     const isPassed = (check: HealthCheck) => passed.some((one) => isDeepStrictEqual(one, check));
     const record = async (lock: Lock) => {
       if (signal?.aborted === true) return false;
-      const latest = readLedger(files, this.#layout);
-      if (latest?.probation === undefined || isInterrupted(files, this.#layout)) return true;
+      const latest = readLedger(files, this.#access.layout);
+      if (latest?.probation === undefined || isInterrupted(files, this.#access.layout)) return true;
       const left = latest.probation
         .map((one) => ({ ...one, checks: one.checks.filter((check) => !isPassed(check)) }))
         .filter(({ checks }) => checks.length > 0);
       const { probation: _, ...rest } = latest;
       await this.#executor.record(left.length === 0 ? rest : { ...rest, probation: left }, 'healthy', lock);
-      for (const check of passed) this.#log.passed(check);
+      for (const check of passed) this.#access.log.passed(check);
       return true;
     };
     try {
-      return await this.#access.withLock(this.#config.waitSeconds * 1000, record, signal);
+      return await this.#access.withLock(this.#access.config.waitSeconds * 1000, record, signal);
     } catch (error) {
       if (signal?.aborted === true && error instanceof PatchError && error.code === 'LOCKED') return false;
       throw error;
@@ -95,7 +81,7 @@ export class HealthChecker {
     const { health, pack } = check;
     switch (health.kind) {
       case 'file':
-        return isTouchedSince(this.#doors.files, this.#layout, check, sinceMs);
+        return isTouchedSince(this.#access.doors.files, this.#access.layout, check, sinceMs);
       case 'url':
         return (await import('../system/answers-well.js')).answersWell(
           health.url,
@@ -103,7 +89,7 @@ export class HealthChecker {
           signal,
         );
       case 'command': {
-        if (!this.#config.allowCommands) return false;
+        if (!this.#access.config.allowCommands) return false;
         const { runHealthCommand } = await import('../transaction/actions/run-health-command.js');
         return runHealthCommand(this.#access.context(), pack, health, Math.min(leftMs, COMMAND_LIMIT_MS), signal);
       }
@@ -111,6 +97,6 @@ export class HealthChecker {
   }
 
   describeProbation(probation: readonly Probation[] | undefined): readonly ProbationFacts[] {
-    return (probation ?? []).map((one) => describeProbation(one, this.#doors.now()));
+    return (probation ?? []).map((one) => describeProbation(one, this.#access.doors.now()));
   }
 }

@@ -1,4 +1,5 @@
-// How a run has a home: alone, under its lock, or beside others, for whom it waits; and what transactions are given of it.
+// How a run has a home: its paths, doors and log; alone, under its lock, or beside others, for whom it waits; and what transactions
+// are given of it.
 
 import type { Config } from '../config.js';
 import type { EventSink, PatchEvent } from '../event.js';
@@ -7,34 +8,34 @@ import { guardChanges } from '../transaction/guard-changes.js';
 import { findOwner, Lock, waitForOthers } from '../transaction/lock.js';
 import type { TransactionContext } from '../transaction/transaction-context.js';
 import type { PatcherDoors } from './patcher-doors.js';
-import type { RunLog } from './run-log.js';
+import { RunLog } from './run-log.js';
 
 export class HomeAccess {
-  readonly #doors: PatcherDoors;
-  readonly #config: Config;
-  readonly #layout: Layout;
-  readonly #log: RunLog;
+  readonly layout: Layout;
+  readonly config: Config;
+  readonly doors: PatcherDoors;
+  readonly log: RunLog;
 
-  constructor(layout: Layout, config: Config, doors: PatcherDoors, log: RunLog) {
-    this.#doors = doors;
-    this.#config = config;
-    this.#layout = layout;
-    this.#log = log;
+  constructor(layout: Layout, config: Config, doors: PatcherDoors) {
+    this.layout = layout;
+    this.config = config;
+    this.doors = doors;
+    this.log = new RunLog(layout, doors.emit);
   }
 
   isLocked(): boolean {
-    return findOwner(this.#doors.files, this.#layout) !== undefined;
+    return findOwner(this.doors.files, this.layout) !== undefined;
   }
 
   waitForOthers(): Promise<boolean> {
-    return waitForOthers(this.#doors.files, this.#layout, this.#config.waitSeconds * 1000);
+    return waitForOthers(this.doors.files, this.layout, this.config.waitSeconds * 1000);
   }
 
   async withLock<T>(waitMs: number, work: (lock: Lock) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const say = (owner: string) => this.#log.line('info', `Waiting for ${owner}, which works on this home`);
-    const lock = await Lock.take(this.#doors.files, this.#layout, waitMs, say, signal);
+    const say = (owner: string) => this.log.line('info', `Waiting for ${owner}, which works on this home`);
+    const lock = await Lock.take(this.doors.files, this.layout, waitMs, say, signal);
     try {
-      await this.#doors.prepare?.();
+      await this.doors.prepare?.();
       return await work(lock);
     } finally {
       lock.release();
@@ -44,10 +45,10 @@ export class HomeAccess {
   context(watch?: (event: PatchEvent) => void): TransactionContext {
     const emit: EventSink = (event) => {
       watch?.(event);
-      this.#doors.emit(event);
+      this.doors.emit(event);
     };
-    const { files, bulk, commands } = this.#doors;
-    return { files, bulk, layout: this.#layout, emit, ...(commands === undefined ? {} : { commands }) };
+    const { files, bulk, commands } = this.doors;
+    return { files, bulk, layout: this.layout, emit, ...(commands === undefined ? {} : { commands }) };
   }
 
   /** For what changes the home beside transactions, which ask for their lock themselves. */

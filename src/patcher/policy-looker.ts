@@ -5,15 +5,12 @@ import type { Policy } from '../config.js';
 import { type ErrorCode, PatchError } from '../error.js';
 import { differsFromAppliedNames } from '../home/applied-names.js';
 import { UnknownContent } from '../home/inventory.js';
-import type { Layout } from '../home/layout.js';
 import type { Exclusion } from '../home/observe.js';
 import { asWarning, hasError, isAsBefore, problemError, withoutErrors } from '../plan/judge-plan.js';
 import type { Plan } from '../plan/plan.js';
 import type { Problem } from '../problem.js';
 import type { HomeAccess } from './home-access.js';
 import type { Look, Looker } from './looker.js';
-import type { PatcherDoors } from './patcher-doors.js';
-import type { RunLog } from './run-log.js';
 
 /** A look, what is planned by it, and what the policy has made of it. */
 export interface Run {
@@ -29,23 +26,17 @@ const MOVING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PACK_CHANGED', 'HOME
 const LOOKS = 3;
 
 export class PolicyLooker {
-  readonly #doors: PatcherDoors;
-  readonly #layout: Layout;
   readonly #access: HomeAccess;
   readonly #looker: Looker;
-  readonly #log: RunLog;
 
-  constructor(layout: Layout, doors: PatcherDoors, access: HomeAccess, looker: Looker, log: RunLog) {
-    this.#doors = doors;
-    this.#layout = layout;
+  constructor(access: HomeAccess, looker: Looker) {
     this.#access = access;
     this.#looker = looker;
-    this.#log = log;
   }
 
   /** The look that needs no lock; undefined where there is work for sure, or something to read: the locked look finds out. */
   async lookFirst(policy: Policy, waitMs: number): Promise<Run | undefined> {
-    if (differsFromAppliedNames(this.#doors.files, this.#layout, this.#looker.rules)) return undefined;
+    if (differsFromAppliedNames(this.#access.doors.files, this.#access.layout, this.#looker.rules)) return undefined;
     this.#looker.mayRead = false;
     try {
       return await this.lookUnlocked(policy, waitMs);
@@ -140,7 +131,7 @@ export class PolicyLooker {
             reason: errors.find((problem) => problem.pack === pack.name)?.message ?? 'broken',
           })),
         ];
-        for (const one of left.slice(-broken.length)) this.#log.quarantined(one.name, one.reason);
+        for (const one of left.slice(-broken.length)) this.#access.log.quarantined(one.name, one.reason);
         continue;
       }
       const lastGood = policy === 'strict' ? undefined : await this.lookAtLastGood(look);

@@ -1,7 +1,7 @@
 // What is done about a transaction that was interrupted, before anything else of a run; and about what killed runs have left.
 
 import { ExitCode, PatchError } from '../error.js';
-import { display, type Layout } from '../home/layout.js';
+import { display } from '../home/layout.js';
 import { type Problem, problemOf } from '../problem.js';
 import { hasDeadLocks, type Lock } from '../transaction/lock.js';
 import { examineInterruption, isInterrupted, type Recovery, recover } from '../transaction/recover.js';
@@ -9,28 +9,20 @@ import { findRemnants, sweepRemnants } from '../transaction/sweep-remnants.js';
 import { toPatchError } from '../transaction/to-patch-error.js';
 import type { HomeAccess } from './home-access.js';
 import type { Looker } from './looker.js';
-import type { PatcherDoors } from './patcher-doors.js';
-import type { RunLog } from './run-log.js';
 
 export class Recoverer {
-  readonly #doors: PatcherDoors;
-  readonly #layout: Layout;
   readonly #access: HomeAccess;
   readonly #looker: Looker;
-  readonly #log: RunLog;
 
-  constructor(layout: Layout, doors: PatcherDoors, access: HomeAccess, looker: Looker, log: RunLog) {
-    this.#doors = doors;
-    this.#layout = layout;
+  constructor(access: HomeAccess, looker: Looker) {
     this.#access = access;
     this.#looker = looker;
-    this.#log = log;
   }
 
   /** Finishes or undoes an interrupted transaction; nothing else. */
   async recover(waitMs: number): Promise<Recovery> {
-    const { files } = this.#doors;
-    if (!isInterrupted(files, this.#layout)) {
+    const { files } = this.#access.doors;
+    if (!isInterrupted(files, this.#access.layout)) {
       await this.#sweepRemnants();
       return { action: 'nothing', transaction: undefined };
     }
@@ -39,17 +31,19 @@ export class Recoverer {
 
   /** A journal is there, and nobody works with it: one that has gone meanwhile was that of a run that has ended. */
   isLeftInterrupted(): boolean {
-    const { files } = this.#doors;
-    return isInterrupted(files, this.#layout) && !this.#access.isLocked() && isInterrupted(files, this.#layout);
+    const { files } = this.#access.doors;
+    return (
+      isInterrupted(files, this.#access.layout) && !this.#access.isLocked() && isInterrupted(files, this.#access.layout)
+    );
   }
 
   /** What killed runs have left beside transactions, where nobody else works on the home. */
   async #sweepRemnants(): Promise<void> {
-    const { files } = this.#doors;
-    if (findRemnants(files, this.#layout).length === 0 && !hasDeadLocks(files, this.#layout)) return;
+    const { files } = this.#access.doors;
+    if (findRemnants(files, this.#access.layout).length === 0 && !hasDeadLocks(files, this.#access.layout)) return;
     try {
       await this.#access.withLock(0, () => {
-        sweepRemnants(files, this.#layout);
+        sweepRemnants(files, this.#access.layout);
         return Promise.resolve();
       });
     } catch (error) {
@@ -60,7 +54,7 @@ export class Recoverer {
 
   async recoverLocked(waitMs: number): Promise<string | null> {
     return this.#lockToRecover(waitMs, async (lock) =>
-      isInterrupted(this.#doors.files, this.#layout) ? this.recoverNow(lock) : null,
+      isInterrupted(this.#access.doors.files, this.#access.layout) ? this.recoverNow(lock) : null,
     );
   }
 
@@ -71,7 +65,7 @@ export class Recoverer {
     } catch (error) {
       if (!(error instanceof PatchError) || error.exitCode >= ExitCode.attention) throw error;
       throw new PatchError('ROLLBACK_FAILED', `an interrupted transaction waits to be undone: ${error.message}`, {
-        path: error.path ?? this.#layout.home,
+        path: error.path ?? this.#access.layout.home,
         cause: error,
       });
     }
@@ -85,22 +79,22 @@ export class Recoverer {
   async #recoverOrStop(lock: Lock): Promise<Recovery> {
     try {
       const outcome = await recover(this.#access.lockedContext(lock));
-      this.#log.recovered(outcome);
+      this.#access.log.recovered(outcome);
       if (outcome.action === 'complete') this.#looker.completed = outcome.transaction;
       return outcome;
     } catch (error) {
       if (error instanceof PatchError && error.exitCode >= ExitCode.attention) throw error;
-      const failure = toPatchError(error, 'recovering', this.#layout.home, 'ROLLBACK_FAILED');
+      const failure = toPatchError(error, 'recovering', this.#access.layout.home, 'ROLLBACK_FAILED');
       throw new PatchError(
         'ROLLBACK_FAILED',
         `an interrupted transaction could not be finished or undone: ${failure.message}; every backup is kept`,
-        { path: failure.path ?? this.#layout.home, cause: error },
+        { path: failure.path ?? this.#access.layout.home, cause: error },
       );
     }
   }
 
   interruptedProblem(): Problem {
-    const problem = problemOf(examineInterruption(this.#doors.files, this.#layout));
-    return problem.path === undefined ? problem : { ...problem, path: display(this.#layout, problem.path) };
+    const problem = problemOf(examineInterruption(this.#access.doors.files, this.#access.layout));
+    return problem.path === undefined ? problem : { ...problem, path: display(this.#access.layout, problem.path) };
   }
 }

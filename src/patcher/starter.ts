@@ -2,7 +2,7 @@
 
 import type { Policy } from '../config.js';
 import { errnoOf, PatchError } from '../error.js';
-import { absolute, type Layout } from '../home/layout.js';
+import { absolute } from '../home/layout.js';
 import type { Pack } from '../home/pack.js';
 import { sweepZips } from '../home/zip-cache.js';
 import { CHECKING } from '../plan/carbon-lines.js';
@@ -17,11 +17,9 @@ import type { Executor } from './executor.js';
 import type { HealthChecker } from './health-checker.js';
 import type { HomeAccess } from './home-access.js';
 import type { Looker } from './looker.js';
-import type { PatcherDoors } from './patcher-doors.js';
 import type { PolicyLooker, Run } from './policy-looker.js';
 import type { Recoverer } from './recoverer.js';
 import type { RunResult } from './reports.js';
-import type { RunLog } from './run-log.js';
 
 /** What a start is made of. */
 export interface StarterParts {
@@ -31,25 +29,23 @@ export interface StarterParts {
   readonly policyLooker: PolicyLooker;
   readonly executor: Executor;
   readonly health: HealthChecker;
-  readonly log: RunLog;
 }
 
 export class Starter {
-  readonly #doors: PatcherDoors;
-  readonly #layout: Layout;
   readonly #access: HomeAccess;
   readonly #recoverer: Recoverer;
   readonly #looker: Looker;
   readonly #policyLooker: PolicyLooker;
   readonly #executor: Executor;
   readonly #health: HealthChecker;
-  readonly #log: RunLog;
 
-  constructor(layout: Layout, doors: PatcherDoors, parts: StarterParts) {
-    this.#doors = doors;
-    this.#layout = layout;
-    ({ access: this.#access, recoverer: this.#recoverer, looker: this.#looker, log: this.#log } = parts);
-    ({ policyLooker: this.#policyLooker, executor: this.#executor, health: this.#health } = parts);
+  constructor({ access, recoverer, looker, policyLooker, executor, health }: StarterParts) {
+    this.#access = access;
+    this.#recoverer = recoverer;
+    this.#looker = looker;
+    this.#policyLooker = policyLooker;
+    this.#executor = executor;
+    this.#health = health;
   }
 
   /**
@@ -62,7 +58,10 @@ export class Starter {
     const result = await this.#startOnce(policy, reason, waitMs);
     for (const { packs, checks } of result.probation) {
       const what = checks.map((check) => `${check.kind} ${check.what}`).join(', ');
-      this.#log.line('info', `${packs.join(', ')} on probation: the server has to show that it is healthy (${what})`);
+      this.#access.log.line(
+        'info',
+        `${packs.join(', ')} on probation: the server has to show that it is healthy (${what})`,
+      );
     }
     const [unhealthy] = result.problems.filter((problem) => problem.code === 'QUARANTINED');
     if (unhealthy !== undefined && policy === 'strict') throw new PatchError('UNHEALTHY', unhealthy.message);
@@ -70,10 +69,10 @@ export class Starter {
   }
 
   async #startOnce(policy: Policy, reason: string, waitMs: number): Promise<RunResult> {
-    const { files } = this.#doors;
+    const { files } = this.#access.doors;
     let recovered: string | null = null;
-    if (isInterrupted(files, this.#layout)) recovered = await this.#recoverer.recoverLocked(waitMs);
-    this.#log.line('info', CHECKING);
+    if (isInterrupted(files, this.#access.layout)) recovered = await this.#recoverer.recoverLocked(waitMs);
+    this.#access.log.line('info', CHECKING);
     const first = await this.#policyLooker.lookFirst(policy, waitMs);
     if (first !== undefined && isEmpty(first.plan) && first.failure === undefined && !this.#access.isLocked()) {
       this.#looker.saveCache(first.look.inventory);
@@ -81,7 +80,7 @@ export class Starter {
     }
     try {
       return await this.#access.withLock(waitMs, async (lock) => {
-        if (isInterrupted(files, this.#layout)) recovered = await this.#recoverer.recoverNow(lock);
+        if (isInterrupted(files, this.#access.layout)) recovered = await this.#recoverer.recoverNow(lock);
         return this.#startLocked(policy, reason, lock, recovered);
       });
     } catch (error) {
@@ -90,63 +89,63 @@ export class Starter {
   }
 
   #nothing(run: Run, recovered: string | null): RunResult {
-    this.#log.problems(run.plan);
-    this.#log.nothing(run.plan);
+    this.#access.log.problems(run.plan);
+    this.#access.log.nothing(run.plan);
     return this.#result('nothing', run, null, recovered);
   }
 
   /** A home that cannot even be locked has not been touched: where the policy is not strict, it stays as it was found. */
   async #keepUnwritable(policy: Policy, error: unknown, recovered: string | null): Promise<RunResult> {
-    const { files } = this.#doors;
+    const { files } = this.#access.doors;
     const isUnwritable = error instanceof PatchError && (error.code === 'UNWRITABLE' || error.code === 'NO_SPACE');
-    if (!isUnwritable || policy === 'strict' || this.#looker.rules.companion || isInterrupted(files, this.#layout))
+    if (
+      !isUnwritable ||
+      policy === 'strict' ||
+      this.#looker.rules.companion ||
+      isInterrupted(files, this.#access.layout)
+    )
       throw error;
     const run = await this.#policyLooker.lookUnlocked(policy, 0);
     if (run.plan.drifted.length > 0) throw error;
     if (isEmpty(run.plan) && run.failure === undefined) {
       return this.#nothing(run, recovered);
     }
-    this.#log.kept(error);
+    this.#access.log.kept(error);
     return this.#result('kept', { ...run, plan: { ...run.plan, changes: [] }, failure: error }, null, recovered);
   }
 
   async #startLocked(policy: Policy, reason: string, lock: Lock, recovered: string | null): Promise<RunResult> {
     let run = await this.#policyLooker.lookAgain(() => this.#policyLooker.lookByPolicy(policy));
     for (;;) {
-      this.#log.problems(run.plan);
-      for (const check of run.look.observation.health?.passed ?? []) this.#log.passed(check);
+      this.#access.log.problems(run.plan);
+      for (const check of run.look.observation.health?.passed ?? []) this.#access.log.passed(check);
       if (run.failure !== undefined && policy === 'strict') throw run.failure;
       if (isEmpty(run.plan)) {
         this.#looker.saveCache(run.look.inventory);
         if (run.failure !== undefined && !isAsFound(run)) throw run.failure;
-        if (run.failure === undefined) this.#log.nothing(run.plan);
-        else this.#log.kept(run.failure);
+        if (run.failure === undefined) this.#access.log.nothing(run.plan);
+        else this.#access.log.kept(run.failure);
         return this.#result(run.failure === undefined ? 'nothing' : 'kept', run, null, recovered);
       }
       const problem = run.plan.problems.filter((one) => one.severity === 'error');
       if (problem.length > 0) {
         const failure = run.failure ?? problemError(problem);
         if (!isAsFound(run)) throw failure;
-        this.#log.kept(failure);
+        this.#access.log.kept(failure);
         return this.#result('kept', { ...run, failure }, null, recovered);
       }
       try {
-        await this.#executor.execute(run.plan, reason, lock, run.look.inventory);
+        const transaction = await this.#executor.execute(run.plan, reason, lock, run.look.inventory);
         this.#looker.saveCache(run.look.inventory);
         if (run.failure === undefined) await this.#sweepCaches(run.look.observation);
-        else this.#log.kept(run.failure);
-        return this.#result(
-          run.failure === undefined ? 'changed' : 'kept',
-          run,
-          this.#executor.transaction ?? null,
-          recovered,
-        );
+        else this.#access.log.kept(run.failure);
+        return this.#result(run.failure === undefined ? 'changed' : 'kept', run, transaction, recovered);
       } catch (error) {
-        const failure = toPatchError(error, 'working on', this.#layout.home, 'DEPLOY_FAILED');
+        const failure = toPatchError(error, 'working on', this.#access.layout.home, 'DEPLOY_FAILED');
         if (policy === 'strict' || failure.exitCode > 3) throw failure;
         const culprit = policy === 'degraded' ? this.#packOf(run.look.observation, failure) : undefined;
         if (culprit === undefined) return await this.#keepAfterFailure(run, failure, reason, lock, recovered);
-        this.#log.quarantined(culprit.name, failure.message);
+        this.#access.log.quarantined(culprit.name, failure.message);
         run = await this.#policyLooker.lookByPolicy(policy, [
           ...run.excluded,
           { name: culprit.name, kind: culprit.kind, reason: failure.message },
@@ -166,7 +165,7 @@ export class Starter {
     const lastGood = await this.#policyLooker.lookAtLastGood(run.look);
     // Without a record the home is as it was found.
     if (lastGood === undefined) {
-      this.#log.kept(failure);
+      this.#access.log.kept(failure);
       return this.#result('kept', { ...run, plan: { ...run.plan, changes: [] }, failure }, null, recovered);
     }
     if (!isAsBefore(lastGood.plan)) throw failure;
@@ -174,13 +173,13 @@ export class Starter {
       try {
         await this.#executor.execute(lastGood.plan, reason, lock, lastGood.look.inventory);
       } catch (error) {
-        const second = toPatchError(error, 'working on', this.#layout.home, 'DEPLOY_FAILED');
+        const second = toPatchError(error, 'working on', this.#access.layout.home, 'DEPLOY_FAILED');
         if (second.exitCode > 3) throw second;
         // Carbon’s own patcher would go on to copy what could not be applied: the server must not start.
         throw failure;
       }
     }
-    this.#log.kept(failure);
+    this.#access.log.kept(failure);
     const plan = { ...lastGood.plan, problems: run.plan.problems };
     return this.#result('kept', { ...run, plan, failure }, null, recovered);
   }
@@ -190,19 +189,19 @@ export class Starter {
     if (path === undefined) return undefined;
     return observation.packs.find((pack) =>
       [pack.folder, pack.root ?? pack.folder].some((folder) =>
-        `${path}/`.startsWith(`${absolute(this.#layout, folder)}/`),
+        `${path}/`.startsWith(`${absolute(this.#access.layout, folder)}/`),
       ),
     );
   }
 
   /** What zips were unpacked to, and what deltas have made, for packs that are not there any more. */
   async #sweepCaches({ zipsInUse, deltas }: Observation): Promise<void> {
-    const { files } = this.#doors;
+    const { files } = this.#access.doors;
     try {
-      sweepZips(files, this.#layout, new Set(zipsInUse));
-      if (files.stat(this.#layout.deltas) === undefined) return;
+      sweepZips(files, this.#access.layout, new Set(zipsInUse));
+      if (files.stat(this.#access.layout.deltas) === undefined) return;
       const { sweepDeltas } = await import('../home/deltas.js');
-      sweepDeltas(files, this.#layout, new Set(deltas?.keys()));
+      sweepDeltas(files, this.#access.layout, new Set(deltas?.keys()));
     } catch (error) {
       // The next start that changes something sweeps it.
       if (errnoOf(error) === undefined) throw error;
@@ -212,14 +211,14 @@ export class Starter {
   /** What waits after a run, by what is on record then. */
   #probationAfter({ plan, look }: Run): readonly ProbationFacts[] {
     if ((plan.ledger ?? look.observation.ledger)?.probation === undefined) return [];
-    return this.#health.describeProbation(readLedger(this.#doors.files, this.#layout)?.probation);
+    return this.#health.describeProbation(readLedger(this.#access.doors.files, this.#access.layout)?.probation);
   }
 
   #result(outcome: RunResult['outcome'], run: Run, transaction: string | null, recovered: string | null): RunResult {
     const { plan, failure, excluded } = run;
     const done = outcome === 'changed';
     return {
-      home: this.#layout.home,
+      home: this.#access.layout.home,
       outcome,
       transaction,
       recovered,

@@ -1,10 +1,9 @@
 // From an observation to a plan: layers over the base, compared with what is there. Pure. The result depends on the packs and
 // the base alone, not on the order in which packs came and went.
 
-import type { Md5, RootedPath, Sha256 } from '../home/entry.js';
+import type { Md5, Sha256 } from '../home/entry.js';
 import { display } from '../home/layout.js';
-import type { Pack } from '../home/pack.js';
-import { errorProblem, notice, type Problem } from '../problem.js';
+import { errorProblem, notice } from '../problem.js';
 import { type ActionPlan, planActions } from './action-plan.js';
 import { adopt } from './adopt.js';
 import { Bases } from './bases.js';
@@ -21,7 +20,7 @@ import { planPaths } from './plan-paths.js';
 import { planRecord } from './plan-record.js';
 import type { PlanRules } from './plan-rules.js';
 import { planUncovered } from './plan-uncovered.js';
-import { fromLedger, type Prior } from './prior.js';
+import { fromLedger } from './prior.js';
 import { findReopened } from './reopened.js';
 import { sameList } from './same-data.js';
 import { type Stack, stackLayers } from './stack-layers.js';
@@ -32,41 +31,30 @@ export function makePlan(observation: Observation, rules: PlanRules): Plan {
 
 /** Builds one plan; its parts add to one draft. */
 class Planner {
-  readonly #seen: Observation;
-  readonly #rules: PlanRules;
-  readonly #prior: Prior;
-  readonly #packs: readonly Pack[];
   readonly #stack: Stack;
   readonly #bases: Bases;
   readonly #draft: Draft;
-  readonly #problems: Problem[];
-  readonly #writes: Operation[];
-  readonly #base: Record<RootedPath, BaseEntry>;
   #actions: ActionPlan | undefined;
   readonly #records: PackRecords;
 
   constructor(observation: Observation, rules: PlanRules) {
-    this.#seen = observation;
-    this.#rules = rules;
-    this.#prior = observation.ledger === undefined ? adopt(observation) : fromLedger(observation.ledger);
-    this.#packs = observation.packs.filter((pack) => !hasError(pack));
-    this.#bases = new Bases(observation, this.#prior);
-    this.#stack = stackLayers(this.#packs, this.#bases.ground());
-    this.#records = new PackRecords(this.#prior.packs, this.#stack);
-    const { layers } = this.#stack;
-    this.#draft = startDraft({ seen: observation, rules, prior: this.#prior, packs: this.#packs, layers });
-    ({ problems: this.#problems, writes: this.#writes, base: this.#base } = this.#draft);
+    const prior = observation.ledger === undefined ? adopt(observation) : fromLedger(observation.ledger);
+    const packs = observation.packs.filter((pack) => !hasError(pack));
+    this.#bases = new Bases(observation, prior);
+    this.#stack = stackLayers(packs, this.#bases.ground());
+    this.#records = new PackRecords(prior.packs, this.#stack);
+    this.#draft = startDraft({ seen: observation, rules, prior, packs, layers: this.#stack.layers });
   }
 
   plan(): Plan {
-    const { layout } = this.#seen;
-    this.#problems.push(
-      ...this.#seen.problems,
-      ...this.#prior.problems,
-      ...this.#seen.packs.flatMap((pack) => pack.problems),
+    const { layout } = this.#draft.seen;
+    this.#draft.problems.push(
+      ...this.#draft.seen.problems,
+      ...this.#draft.prior.problems,
+      ...this.#draft.seen.packs.flatMap((pack) => pack.problems),
     );
     this.#checkStateFiles();
-    this.#problems.push(...this.#stack.problems);
+    this.#draft.problems.push(...this.#stack.problems);
     const draft = this.#draft;
     const packMoves = new PackMoves(draft);
     planPaths(draft, this.#bases);
@@ -83,13 +71,13 @@ class Planner {
       apply: detected.applied,
       revert: detected.reverted,
       update: detected.updated,
-      packs: this.#packs.map((pack) => ({
+      packs: this.#draft.packs.map((pack) => ({
         name: pack.name,
         kind: pack.kind,
         files: this.#records.of(pack).files.map(({ fileName, target, md5 }) => ({ fileName, target, md5 })),
       })),
       changes: draft.changes,
-      problems: this.#problems,
+      problems: this.#draft.problems,
       detected: { lines: detected.lines, changed: detected.lines.length > 0 },
       operations: [
         ...(this.#actions?.undo ?? []),
@@ -109,13 +97,14 @@ class Planner {
 
   /** An original that nothing needs in the store afterwards can be moved out of it and need not be copied. */
   #markLastUses(): readonly Operation[] {
-    if (!this.#writes.some((write) => write.kind === 'write' && write.source.kind === 'store')) return this.#writes;
+    if (!this.#draft.writes.some((write) => write.kind === 'write' && write.source.kind === 'store'))
+      return this.#draft.writes;
     const uses = new Map<Sha256, number>();
     const use = (sha256: Sha256 | undefined) => sha256 !== undefined && uses.set(sha256, (uses.get(sha256) ?? 0) + 1);
-    for (const base of Object.values<BaseEntry>(this.#base)) if (base.kind === 'file') use(base.sha256);
-    for (const write of this.#writes)
+    for (const base of Object.values<BaseEntry>(this.#draft.base)) if (base.kind === 'file') use(base.sha256);
+    for (const write of this.#draft.writes)
       if (write.kind === 'write' && write.source.kind === 'store') use(write.source.sha256);
-    return this.#writes.map((write) =>
+    return this.#draft.writes.map((write) =>
       write.kind === 'write' && write.source.kind === 'store'
         ? { ...write, source: { ...write.source, lastUse: uses.get(write.source.sha256) === 1 } }
         : write,
@@ -123,9 +112,9 @@ class Planner {
   }
 
   #warnOfReopened(): void {
-    for (const { pack, stays, fixes } of findReopened(this.#prior.packs, this.#packs)) {
+    for (const { pack, stays, fixes } of findReopened(this.#draft.prior.packs, this.#draft.packs)) {
       const what = stays ? `the new content of ${pack}` : `the revert of ${pack}`;
-      this.#problems.push(
+      this.#draft.problems.push(
         notice('REOPENS', 'warning', `${what} reopens ${fixes.join(', ')}`, {
           pack,
           hint: `Put ${pack} back, or a pack that fixes the same.`,
@@ -136,8 +125,8 @@ class Planner {
 
   /** A pack whose files are the same may have other actions. */
   #detect(): Detection {
-    const after = this.#packs.map((pack) => this.#records.of(pack));
-    const detected = detectChanges(this.#prior.packs, after);
+    const after = this.#draft.packs.map((pack) => this.#records.of(pack));
+    const detected = detectChanges(this.#draft.prior.packs, after);
     const { undo = [], perform = [] } = this.#actions ?? {};
     const known = [...detected.applied, ...detected.reverted, ...detected.updated];
     const packs = new Set([...undo, ...perform].map((operation) => operation.pack));
@@ -152,22 +141,22 @@ class Planner {
 
   /** What packs did comes undone while their files are still there; what they do comes when their files are. */
   #planActions(): void {
-    const { actions } = this.#seen;
+    const { actions } = this.#draft.seen;
     const isConcerned = (pack: { readonly actions?: unknown }) => pack.actions !== undefined;
-    if (actions === undefined && ![...this.#prior.packs, ...this.#packs].some(isConcerned)) return;
-    const rules = this.#rules.actions ?? { allowCommands: true, allowModules: false };
-    this.#actions = planActions(this.#prior.packs, this.#packs, actions, rules);
-    this.#problems.push(...this.#actions.problems);
+    if (actions === undefined && ![...this.#draft.prior.packs, ...this.#draft.packs].some(isConcerned)) return;
+    const rules = this.#draft.rules.actions ?? { allowCommands: true, allowModules: false };
+    this.#actions = planActions(this.#draft.prior.packs, this.#draft.packs, actions, rules);
+    this.#draft.problems.push(...this.#actions.problems);
   }
 
   /** The names file must say what we wrote, or (at first contact) nothing that contradicts the folders. */
   #checkStateFiles(): void {
-    const { ledger, state, layout } = this.#seen;
+    const { ledger, state, layout } = this.#draft.seen;
     if (ledger === undefined || ledger.layout !== layout.name) return;
     const path = display(layout, layout.namesFile);
     if (!sameList(ledger.names, state.names)) {
       const said = (names: readonly string[]) => (names.length === 0 ? 'nothing' : names.join(', '));
-      this.#problems.push(
+      this.#draft.problems.push(
         errorProblem(
           'LEDGER_EDITED',
           `${path} was changed: it says ${said(state.names)}; applied is ${said(ledger.names)}`,
@@ -181,7 +170,7 @@ class Planner {
     const same = recorded.size === jars.size && [...recorded].every(([name, md5]) => jars.get(name) === md5);
     if (!same && (recorded.size > 0 || jars.size > 0)) {
       const jarsPath = display(layout, layout.jarsFile);
-      this.#problems.push(
+      this.#draft.problems.push(
         errorProblem('LEDGER_EDITED', `${jarsPath} was changed: it does not say what was recorded`, { path: jarsPath }),
       );
     }

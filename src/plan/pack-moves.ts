@@ -4,32 +4,24 @@
 import { ABSENT, type RootedPath } from '../home/entry.js';
 import { display, HELD_FOLDER, rooted, splitRooted } from '../home/layout.js';
 import type { Pack } from '../home/pack.js';
-import { notice, type Problem } from '../problem.js';
+import { notice } from '../problem.js';
 import type { Draft } from './draft.js';
 import type { Ledger } from './ledger.js';
-import type { Observation } from './observation.js';
-import type { Operation } from './operation.js';
 
 export class PackMoves {
-  readonly #seen: Observation;
-  readonly #packs: readonly Pack[];
-  readonly #problems: Problem[];
-  readonly #makes: Operation[];
-  readonly #writes: Operation[];
-  readonly #moves: Operation[];
+  readonly #draft: Draft;
 
   constructor(draft: Draft) {
-    ({ seen: this.#seen, packs: this.#packs, problems: this.#problems } = draft);
-    ({ makes: this.#makes, writes: this.#writes, moves: this.#moves } = draft);
+    this.#draft = draft;
   }
 
   /** A zip becomes a folder where a companion has to see it. */
   planUnpacking(): void {
-    for (const { unpacking } of this.#packs) {
+    for (const { unpacking } of this.#draft.packs) {
       if (unpacking === undefined) continue;
-      for (const path of unpacking.directories) this.#makes.push({ kind: 'make-directory', path, mode: 0o755 });
+      for (const path of unpacking.directories) this.#draft.makes.push({ kind: 'make-directory', path, mode: 0o755 });
       for (const { path, entry, source } of unpacking.files)
-        this.#writes.push({
+        this.#draft.writes.push({
           kind: 'write',
           path,
           before: ABSENT,
@@ -37,26 +29,27 @@ export class PackMoves {
           source: { kind: 'path', path: source },
           keep: 'drop',
         });
-      this.#moves.push({ kind: 'move', path: unpacking.zip, target: unpacking.keptAs });
+      this.#draft.moves.push({ kind: 'move', path: unpacking.zip, target: unpacking.keptAs });
     }
     // What was unpacked beside the folder of a patch goes out of the way with it.
-    for (const { path, keptAs } of this.#seen.leftovers) this.#moves.push({ kind: 'move', path, target: keptAs });
+    for (const { path, keptAs } of this.#draft.seen.leftovers)
+      this.#draft.moves.push({ kind: 'move', path, target: keptAs });
   }
 
   /** With a companion, what is not applied is not left where it can see it, and what is applied is given back. */
   planMoves(): void {
-    if (!this.#seen.companion) return;
+    if (!this.#draft.seen.companion) return;
     const root = (kind: Pack['kind']) => (kind === 'patch' ? 'patches' : 'servicepacks');
-    for (const pack of this.#seen.packs.filter((one) => this.#packs.includes(one))) {
+    for (const pack of this.#draft.seen.packs.filter((one) => this.#draft.packs.includes(one))) {
       if (pack.held && pack.zip === undefined)
-        this.#moves.push({ kind: 'move', path: pack.folder, target: rooted(root(pack.kind), pack.name) });
+        this.#draft.moves.push({ kind: 'move', path: pack.folder, target: rooted(root(pack.kind), pack.name) });
     }
     const aside = [
-      ...this.#seen.packs
-        .filter((pack) => !pack.held && !this.#packs.includes(pack))
+      ...this.#draft.seen.packs
+        .filter((pack) => !pack.held && !this.#draft.packs.includes(pack))
         .map(({ name, kind, zip }) => ({ name, kind, zip })),
-      ...this.#seen.excluded.filter((pack) => !pack.held),
-      ...this.#seen.hidingFiles.map((name) => ({ name, kind: 'servicepack' as const, zip: undefined })),
+      ...this.#draft.seen.excluded.filter((pack) => !pack.held),
+      ...this.#draft.seen.hidingFiles.map((name) => ({ name, kind: 'servicepack' as const, zip: undefined })),
     ];
     for (const { name: pack, kind, zip } of aside) {
       // Carbon passes over files among the patches; among the service packs the last one hides them all.
@@ -64,21 +57,21 @@ export class PackMoves {
       const name = zip === undefined ? pack : splitRooted(zip).path;
       const path = rooted(root(kind), name);
       const target = rooted(root(kind), `${HELD_FOLDER}/${name}`);
-      if (this.#seen.kept[kind].has(name)) {
+      if (this.#draft.seen.kept[kind].has(name)) {
         const earlier = rooted(root(kind), `${HELD_FOLDER}/${this.#freeHeldName(kind, name)}`);
-        this.#moves.push({ kind: 'move', path: target, target: earlier });
+        this.#draft.moves.push({ kind: 'move', path: target, target: earlier });
         const [shown, seen] = [this.#show(path), this.#show(target)];
         const what = `${shown} is set aside as ${seen}; the earlier one there is kept as ${this.#show(earlier)}`;
         const hint = `Each start looks at ${seen} again, and at no other; what is given up can be removed there.`;
-        this.#problems.push(notice('HELD', 'warning', what, { pack, path: shown, hint }));
+        this.#draft.problems.push(notice('HELD', 'warning', what, { pack, path: shown, hint }));
       }
-      this.#moves.push({ kind: 'move', path, target });
+      this.#draft.moves.push({ kind: 'move', path, target });
     }
   }
 
   /** Where an earlier drop of the name is held still, it makes room under a name that begins as no pack's does. */
   #freeHeldName(kind: Pack['kind'], name: string): string {
-    const kept = this.#seen.kept[kind];
+    const kept = this.#draft.seen.kept[kind];
     let free = name;
     for (let n = 1; kept.has(free); n++) free = n === 1 ? `another-${name}` : `another-${name}.${n}`;
     return free;
@@ -87,20 +80,23 @@ export class PackMoves {
   /** What is set aside after this plan: what it moves there, and what is there already and stays. */
   heldAfter(): Ledger['held'] {
     const kept = new Set(
-      [...this.#packs.map((pack) => pack.unpacking), ...this.#seen.leftovers].map((one) => one?.keptAs),
+      [...this.#draft.packs.map((pack) => pack.unpacking), ...this.#draft.seen.leftovers].map((one) => one?.keptAs),
     );
-    const zips = new Map([...this.#seen.packs, ...this.#seen.excluded].map((pack) => [pack.zip, pack.name]));
-    const moved = this.#moves.flatMap((move) => {
+    const zips = new Map(
+      [...this.#draft.seen.packs, ...this.#draft.seen.excluded].map((pack) => [pack.zip, pack.name]),
+    );
+    const moved = this.#draft.moves.flatMap((move) => {
       if (move.kind !== 'move' || !splitRooted(move.target).path.startsWith(`${HELD_FOLDER}/`)) return [];
       const { root, path } = splitRooted(move.path);
       return kept.has(move.target) || path.startsWith(`${HELD_FOLDER}/`)
         ? []
         : [{ root, path: zips.get(move.path) ?? path }];
     });
-    const staying = [...this.#seen.packs.filter((pack) => !this.#packs.includes(pack)), ...this.#seen.excluded].filter(
-      (pack) => pack.held,
-    );
-    const hiding = new Set(this.#seen.hidingFiles);
+    const staying = [
+      ...this.#draft.seen.packs.filter((pack) => !this.#draft.packs.includes(pack)),
+      ...this.#draft.seen.excluded,
+    ].filter((pack) => pack.held);
+    const hiding = new Set(this.#draft.seen.hidingFiles);
     return [
       ...moved
         .filter(({ root, path }) => root !== 'servicepacks' || !hiding.has(path))
@@ -115,6 +111,6 @@ export class PackMoves {
   }
 
   #show(path: RootedPath): string {
-    return display(this.#seen.layout, path);
+    return display(this.#draft.seen.layout, path);
   }
 }

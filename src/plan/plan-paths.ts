@@ -12,16 +12,13 @@ import {
   sameContent,
 } from '../home/entry.js';
 import { display } from '../home/layout.js';
-import { errorProblem, notice, type Problem } from '../problem.js';
+import { errorProblem, notice } from '../problem.js';
 import type { Bases } from './bases.js';
 import type { Draft } from './draft.js';
 import type { BaseEntry } from './ledger.js';
-import type { Observation } from './observation.js';
 import { byPath, observedEntry } from './observed-entry.js';
-import type { Keep, Operation } from './operation.js';
+import type { Keep } from './operation.js';
 import type { Change } from './plan.js';
-import type { PlanRules } from './plan-rules.js';
-import type { LeftPaths, Prior } from './prior.js';
 import type { Layer } from './stack-layers.js';
 
 const BUNDLE_MODE = 0o644;
@@ -31,45 +28,31 @@ export function planPaths(draft: Draft, bases: Bases): void {
 }
 
 class PathPlanner {
-  readonly #seen: Observation;
-  readonly #rules: PlanRules;
-  readonly #prior: Prior;
-  readonly #layers: ReadonlyMap<RootedPath, Layer>;
+  readonly #draft: Draft;
   readonly #bases: Bases;
-  readonly #left: LeftPaths;
-  readonly #problems: Problem[];
-  readonly #changes: Change[];
-  readonly #drifted: string[];
-  readonly #makes: Operation[];
-  readonly #writes: Operation[];
-  readonly #deletes: Operation[];
-  readonly #removes: Operation[];
-  readonly #base: Record<RootedPath, BaseEntry>;
   #recordedContents: ReadonlyMap<RootedPath, ReadonlySet<Md5>> | undefined;
 
   constructor(draft: Draft, bases: Bases) {
-    ({ seen: this.#seen, rules: this.#rules, prior: this.#prior, layers: this.#layers } = draft);
-    ({ problems: this.#problems, changes: this.#changes, drifted: this.#drifted, base: this.#base } = draft);
-    ({ makes: this.#makes, writes: this.#writes, deletes: this.#deletes, removes: this.#removes } = draft);
+    this.#draft = draft;
     this.#bases = bases;
-    this.#left = bases.left;
   }
 
   plan(): void {
-    for (const path of [...new Set([...this.#layers.keys(), ...this.#left.keys()])].sort(byPath)) this.#planPath(path);
+    for (const path of [...new Set([...this.#draft.layers.keys(), ...this.#bases.left.keys()])].sort(byPath))
+      this.#planPath(path);
   }
 
   /** From what is there to what the packs, or the base, say. */
   #planPath(path: RootedPath): void {
-    const layer = this.#layers.get(path);
-    const left = this.#left.get(path);
+    const layer = this.#draft.layers.get(path);
+    const left = this.#bases.left.get(path);
     const observed = observedEntry(this.#bases.at(path));
     const base = this.#bases.baseOf(path, observed);
-    if (layer !== undefined) this.#base[path] = base;
+    if (layer !== undefined) this.#draft.base[path] = base;
     if (layer === undefined && base.kind === 'unknown') {
       // What is neither the pack's nor ours to judge: the operator has put the original back, as doctor says.
       if (left === undefined || !sameContent(observed, left.after)) return;
-      this.#problems.push(
+      this.#draft.problems.push(
         errorProblem(
           'BASE_UNKNOWN',
           `the original of ${this.#show(path)} is not known, so the pack that covers it cannot be reverted`,
@@ -100,8 +83,9 @@ class PathPlanner {
   ): void {
     if (after.kind === 'directory') return;
     const isOurs =
-      this.#left.get(path)?.after.kind === 'directory' || (layer?.operation === true && base.kind === 'directory');
-    if (isOurs) this.#removes.push({ kind: 'remove-directory', path, mode: observed.mode });
+      this.#bases.left.get(path)?.after.kind === 'directory' ||
+      (layer?.operation === true && base.kind === 'directory');
+    if (isOurs) this.#draft.removes.push({ kind: 'remove-directory', path, mode: observed.mode });
     if (after.kind === 'absent') return;
     if (isOurs) this.#planFile(path, layer, after, ABSENT, base);
     else if (layer !== undefined)
@@ -117,14 +101,15 @@ class PathPlanner {
     base: BaseEntry,
   ): void {
     if (observed.kind === 'file') {
-      const isOurs = this.#left.get(path)?.after.kind === 'file' || (layer?.operation === true && base.kind === 'file');
+      const isOurs =
+        this.#bases.left.get(path)?.after.kind === 'file' || (layer?.operation === true && base.kind === 'file');
       if (!isOurs) {
         this.#conflict(path, layer?.pack, `${layer?.pack ?? 'the original'} is a folder where there is a file`);
         return;
       }
       this.#planFile(path, layer, ABSENT, observed, base);
     }
-    this.#makes.push({ kind: 'make-directory', path, mode: after.mode | 0o700 });
+    this.#draft.makes.push({ kind: 'make-directory', path, mode: after.mode | 0o700 });
   }
 
   #planFile(
@@ -134,7 +119,7 @@ class PathPlanner {
     observed: Exclude<Entry, DirectoryEntry>,
     base: BaseEntry,
   ): void {
-    const left = this.#left.get(path);
+    const left = this.#bases.left.get(path);
     const wanted =
       after.kind === 'file' && layer !== undefined ? this.#withMode(after, layer, left, observed, base) : after;
     const changesMode =
@@ -157,13 +142,13 @@ class PathPlanner {
         : observed;
     this.#change(path, layer, drift, before, wanted, base);
     if (wanted.kind === 'absent') {
-      if (before.kind === 'file') this.#deletes.push({ kind: 'delete', path, before, keep });
+      if (before.kind === 'file') this.#draft.deletes.push({ kind: 'delete', path, before, keep });
       return;
     }
     const source = layer === undefined ? this.#bases.baseSource(path, wanted) : this.#bases.sourceOf(layer);
     if (source === undefined && layer !== undefined && layer.origin?.kind !== 'base') {
       const shown = this.#show(path);
-      this.#problems.push(
+      this.#draft.problems.push(
         errorProblem(
           'DRIFTED',
           `${shown} is not as ${layer.pack} had it, and ${layer.pack} is not there to put it back from`,
@@ -176,7 +161,7 @@ class PathPlanner {
       return;
     }
     if (source === undefined) {
-      this.#problems.push(
+      this.#draft.problems.push(
         errorProblem(
           'STORE_DAMAGED',
           `the original of ${this.#show(path)} (MD5 ${wanted.md5}) is not in the store any more`,
@@ -185,7 +170,7 @@ class PathPlanner {
       );
       return;
     }
-    this.#writes.push({ kind: 'write', path, before, after: wanted, source, keep });
+    this.#draft.writes.push({ kind: 'write', path, before, after: wanted, source, keep });
   }
 
   /**
@@ -195,9 +180,9 @@ class PathPlanner {
   #noteDrift(path: RootedPath, layer: Layer | undefined, observed: Entry, changes: boolean): boolean {
     const shown = this.#show(path);
     const what = observed.kind === 'absent' ? `${shown} is missing` : `${shown} was changed after it had been patched`;
-    this.#drifted.push(shown);
-    if (this.#rules.drift === 'repair') {
-      this.#problems.push(
+    this.#draft.drifted.push(shown);
+    if (this.#draft.rules.drift === 'repair') {
+      this.#draft.problems.push(
         notice(
           'DRIFT',
           'warning',
@@ -209,14 +194,14 @@ class PathPlanner {
       );
       return true;
     }
-    if (this.#rules.drift === 'refuse') {
-      this.#problems.push(errorProblem('DRIFTED', what, { path: shown }));
+    if (this.#draft.rules.drift === 'refuse') {
+      this.#draft.problems.push(errorProblem('DRIFTED', what, { path: shown }));
       return true;
     }
     if (changes) {
       const outcome =
         layer === undefined ? 'the original is put back, since its pack is taken away' : `${layer.pack} changes it`;
-      this.#problems.push(
+      this.#draft.problems.push(
         notice('DRIFT', 'warning', `${what}; ${outcome}`, {
           path: shown,
           hint: 'Find out who changed it; what is found there is kept in the folder aside.',
@@ -224,7 +209,7 @@ class PathPlanner {
       );
       return true;
     }
-    this.#problems.push(
+    this.#draft.problems.push(
       notice('DRIFT', 'warning', `${what}; it is left so (drift: report)`, {
         path: shown,
         hint: 'Run prepatch verify --repair to put it back.',
@@ -236,7 +221,7 @@ class PathPlanner {
   #keepOf(path: RootedPath, observed: Entry, base: BaseEntry, drift: boolean): Keep {
     if (observed.kind !== 'file') return 'drop';
     if (base.kind === 'file' && sameContent(observed, base))
-      return base.sha256 !== undefined && this.#layers.has(path) ? 'store' : 'drop';
+      return base.sha256 !== undefined && this.#draft.layers.has(path) ? 'store' : 'drop';
     const known = this.#recorded().get(path)?.has(observed.md5) === true;
     return drift || !known ? 'aside' : 'drop';
   }
@@ -245,7 +230,7 @@ class PathPlanner {
   #recorded(): ReadonlyMap<RootedPath, ReadonlySet<Md5>> {
     if (this.#recordedContents !== undefined) return this.#recordedContents;
     const contents = new Map<RootedPath, Set<Md5>>();
-    for (const pack of this.#prior.packs)
+    for (const pack of this.#draft.prior.packs)
       for (const { target, md5 } of pack.files) contents.set(target, (contents.get(target) ?? new Set()).add(md5));
     this.#recordedContents = contents;
     return contents;
@@ -292,7 +277,7 @@ class PathPlanner {
         : base.kind === 'absent'
           ? 'no pack brings it any more'
           : 'no pack covers the original any more';
-    this.#changes.push({
+    this.#draft.changes.push({
       action,
       path: this.#show(path),
       from: after.kind === 'absent' ? null : layer?.origin?.kind === 'pack' ? this.#show(layer.origin.shown) : 'base',
@@ -307,8 +292,8 @@ class PathPlanner {
   /** Where packs have left something, what is in the way there came later: that is drift, too. */
   #conflict(path: RootedPath, pack: string | undefined, what: string): void {
     const shown = this.#show(path);
-    if (this.#left.has(path)) this.#drifted.push(shown);
-    this.#problems.push(
+    if (this.#bases.left.has(path)) this.#draft.drifted.push(shown);
+    this.#draft.problems.push(
       errorProblem('CONFLICT', `${shown}: ${what}`, {
         pack,
         path: shown,
@@ -318,6 +303,6 @@ class PathPlanner {
   }
 
   #show(path: RootedPath): string {
-    return display(this.#seen.layout, path);
+    return display(this.#draft.seen.layout, path);
   }
 }

@@ -4,8 +4,7 @@
 import { formatJars, formatNames } from '../home/carbon-state.js';
 import { ABSENT, type FileEntry, type Md5, type RootedPath, sameContent, type Sha256 } from '../home/entry.js';
 import { BACKUP_PACK, rooted, splitRooted } from '../home/layout.js';
-import type { Pack } from '../home/pack.js';
-import { errorProblem, type Problem } from '../problem.js';
+import { errorProblem } from '../problem.js';
 import type { ActionPlan } from './action-plan.js';
 import { type BundlesInfoEdits, editBundlesInfo, NO_EDITS, type PlacedBundle } from './bundles-info.js';
 import type { Bases } from './bases.js';
@@ -13,16 +12,12 @@ import type { Detection } from './detect.js';
 import type { Draft } from './draft.js';
 import type { BaseEntry, Ledger, SeenFile } from './ledger.js';
 import { observedEntry } from './observed-entry.js';
-import type { Observation, SeenPlugin } from './observation.js';
+import type { SeenPlugin } from './observation.js';
 import type { Operation } from './operation.js';
 import type { PackMoves } from './pack-moves.js';
 import type { PackRecords } from './pack-records.js';
-import type { Change } from './plan.js';
-import type { PlanRules } from './plan-rules.js';
-import type { Prior } from './prior.js';
 import { type HealthRecord, recordHealth } from './probation.js';
 import { sameData, sameList } from './same-data.js';
-import type { Layer } from './stack-layers.js';
 import { writeText } from './write-text.js';
 
 /** The state files and our own record, as the last operations. */
@@ -38,30 +33,15 @@ export function planRecord(
 }
 
 class RecordPlanner {
-  readonly #seen: Observation;
+  readonly #draft: Draft;
   readonly #bases: Bases;
-  readonly #rules: PlanRules;
-  readonly #prior: Prior;
-  readonly #packs: readonly Pack[];
-  readonly #layers: ReadonlyMap<RootedPath, Layer>;
-  readonly #problems: Problem[];
-  readonly #changes: Change[];
-  readonly #makes: Operation[];
-  readonly #writes: Operation[];
-  readonly #deletes: Operation[];
-  readonly #removes: Operation[];
-  readonly #moves: Operation[];
-  readonly #base: Record<RootedPath, BaseEntry>;
   readonly #actions: ActionPlan | undefined;
   readonly #records: PackRecords;
   readonly #packMoves: PackMoves;
 
   constructor(draft: Draft, bases: Bases, records: PackRecords, packMoves: PackMoves, actions: ActionPlan | undefined) {
+    this.#draft = draft;
     this.#bases = bases;
-    ({ seen: this.#seen, rules: this.#rules, prior: this.#prior, packs: this.#packs, layers: this.#layers } = draft);
-    ({ problems: this.#problems, changes: this.#changes, base: this.#base } = draft);
-    ({ makes: this.#makes, writes: this.#writes, deletes: this.#deletes } = draft);
-    ({ removes: this.#removes, moves: this.#moves } = draft);
     this.#records = records;
     this.#packMoves = packMoves;
     this.#actions = actions;
@@ -70,18 +50,18 @@ class RecordPlanner {
   /** What is on probation afterwards; the commands of a check are subject to the same policy as those of actions. */
   #health(detected: Detection): HealthRecord {
     const fresh = new Set([...detected.applied, ...detected.updated]);
-    const { transaction, serverStartsMs, actions } = this.#rules;
-    for (const { name, manifest } of this.#packs) {
+    const { transaction, serverStartsMs, actions } = this.#draft.rules;
+    for (const { name, manifest } of this.#draft.packs) {
       if (!fresh.has(name) || manifest?.health?.kind !== 'command' || actions?.allowCommands !== false) continue;
       const message = `${name} checks the server’s health by a command, and allowCommands is false`;
       const hint = 'Set allowCommands: true if you trust the pack, or take it out.';
-      this.#problems.push(errorProblem('PACK_REFUSED', message, { pack: name, hint }));
+      this.#draft.problems.push(errorProblem('PACK_REFUSED', message, { pack: name, hint }));
     }
-    return recordHealth(this.#seen.health ?? {}, this.#packs, fresh, transaction, serverStartsMs);
+    return recordHealth(this.#draft.seen.health ?? {}, this.#draft.packs, fresh, transaction, serverStartsMs);
   }
 
   plan(detected: Detection): { operations: Operation[]; after: Ledger | undefined } {
-    const { layout, state } = this.#seen;
+    const { layout, state } = this.#draft.seen;
     const operations: Operation[] = [];
     const names = this.#names();
     const jars = layout.jarsFile === undefined ? undefined : this.#jars();
@@ -95,27 +75,27 @@ class RecordPlanner {
     }
     const bundles = this.#listBundles();
     operations.unshift(...this.#importOriginals(), ...bundles.operations);
-    const prior = this.#prior.ledger;
+    const prior = this.#draft.prior.ledger;
     // What a backup has told of the base is recorded: it grows old, and is not to be asked twice (D12).
     const nothing =
       prior === undefined &&
-      this.#seen.backup.size === 0 &&
-      this.#packs.length === 0 &&
-      this.#changes.length === 0 &&
+      this.#draft.seen.backup.size === 0 &&
+      this.#draft.packs.length === 0 &&
+      this.#draft.changes.length === 0 &&
       operations.length === 0 &&
-      this.#moves.length === 0 &&
-      this.#prior.packs.length === 0;
+      this.#draft.moves.length === 0 &&
+      this.#draft.prior.packs.length === 0;
     if (nothing) return { operations, after: undefined };
     const after: Ledger = {
       format: 1,
       sequence: (prior?.sequence ?? 0) + 1,
-      transaction: this.#rules.transaction,
+      transaction: this.#draft.rules.transaction,
       layout: layout.name,
-      packs: this.#packs.map((pack) => {
+      packs: this.#draft.packs.map((pack) => {
         const actions = this.#actions?.ledger.get(pack.name);
         return actions === undefined ? this.#records.of(pack) : { ...this.#records.of(pack), actions };
       }),
-      base: sortRecord(this.#base),
+      base: sortRecord(this.#draft.base),
       seen: sortRecord(this.#seenAfter()),
       names,
       jars: jars === undefined ? undefined : Object.fromEntries([...jars].sort(([a], [b]) => (a < b ? -1 : 1))),
@@ -124,16 +104,16 @@ class RecordPlanner {
       held: this.#packMoves.heldAfter(),
     };
     const changed =
-      this.#makes.length +
-        this.#deletes.length +
-        this.#writes.length +
-        this.#removes.length +
-        this.#moves.length +
+      this.#draft.makes.length +
+        this.#draft.deletes.length +
+        this.#draft.writes.length +
+        this.#draft.removes.length +
+        this.#draft.moves.length +
         operations.length >
       0;
     if (!changed && prior !== undefined && sameRecord(prior, after)) return { operations, after: undefined };
-    const needed = this.#seen.missingDirectories.filter((path) => this.#needsDirectory(path, operations));
-    this.#makes.unshift(...needed.map((path): Operation => ({ kind: 'make-directory', path, mode: 0o755 })));
+    const needed = this.#draft.seen.missingDirectories.filter((path) => this.#needsDirectory(path, operations));
+    this.#draft.makes.unshift(...needed.map((path): Operation => ({ kind: 'make-directory', path, mode: 0o755 })));
     return { operations, after };
   }
 
@@ -141,14 +121,14 @@ class RecordPlanner {
   #listBundles(): { operations: Operation[]; edits: Record<RootedPath, BundlesInfoEdits> } {
     const operations: Operation[] = [];
     const edits: Record<RootedPath, BundlesInfoEdits> = {};
-    const order = new Map(this.#packs.map((pack, index) => [pack.name, index]));
-    const placed = [...this.#layers].flatMap(([path, { bundle, pack }]): PlacedBundle[] => {
+    const order = new Map(this.#draft.packs.map((pack, index) => [pack.name, index]));
+    const placed = [...this.#draft.layers].flatMap(([path, { bundle, pack }]): PlacedBundle[] => {
       const { root, path: name } = splitRooted(path);
-      const isAdded = root === 'plugins' && !name.includes('/') && this.#base[path]?.kind !== 'file';
+      const isAdded = root === 'plugins' && !name.includes('/') && this.#draft.base[path]?.kind !== 'file';
       return isAdded && bundle !== undefined ? [{ ...bundle, file: name, order: order.get(pack) ?? 0 }] : [];
     });
-    for (const [path, { text, entry }] of this.#seen.bundlesInfo) {
-      const edited = editBundlesInfo(text, this.#prior.ledger?.bundles?.[path] ?? NO_EDITS, placed);
+    for (const [path, { text, entry }] of this.#draft.seen.bundlesInfo) {
+      const edited = editBundlesInfo(text, this.#draft.prior.ledger?.bundles?.[path] ?? NO_EDITS, placed);
       if (edited.edits.added.length + edited.edits.replaced.length > 0) edits[path] = edited.edits;
       if (edited.text !== text) operations.push(writeText(path, entry, edited.text));
     }
@@ -157,14 +137,16 @@ class RecordPlanner {
 
   /** Originals that no operation puts into the store: those that only Carbon's backup has, and those that a pack brings itself. */
   #importOriginals(): Operation[] {
-    const kept = new Set<Sha256 | undefined>(this.#seen.stored);
-    for (const operation of [...this.#writes, ...this.#deletes])
+    const { stored } = this.#draft.seen;
+    const kept = new Set<Sha256 | undefined>();
+    for (const operation of [...this.#draft.writes, ...this.#draft.deletes])
       if ('keep' in operation && operation.keep === 'store' && operation.before.kind === 'file')
         kept.add(operation.before.sha256);
     const imports = new Map<Sha256, Operation>();
-    for (const [path, base] of Object.entries(this.#base) as [RootedPath, BaseEntry][]) {
-      if (base.kind !== 'file' || base.sha256 === undefined || kept.has(base.sha256)) continue;
-      const source = this.#prior.baseSources.get(path) ?? (this.#isHere(path, base) ? path : undefined);
+    for (const [path, base] of Object.entries(this.#draft.base) as [RootedPath, BaseEntry][]) {
+      if (base.kind !== 'file' || base.sha256 === undefined) continue;
+      if (stored.has(base.sha256) || kept.has(base.sha256)) continue;
+      const source = this.#draft.prior.baseSources.get(path) ?? (this.#isHere(path, base) ? path : undefined);
       if (source === undefined) continue;
       imports.set(base.sha256, {
         kind: 'write',
@@ -184,20 +166,20 @@ class RecordPlanner {
 
   #needsDirectory(path: RootedPath, state: readonly Operation[]): boolean {
     const folder = this.#absolute(path);
-    return [...state, ...this.#writes, ...this.#makes].some((operation) =>
+    return [...state, ...this.#draft.writes, ...this.#draft.makes].some((operation) =>
       this.#absolute(operation.path).startsWith(`${folder}/`),
     );
   }
 
   #absolute(path: RootedPath): string {
     const { root, path: inside } = splitRooted(path);
-    return inside === '' ? this.#seen.layout[root] : `${this.#seen.layout[root]}/${inside}`;
+    return inside === '' ? this.#draft.seen.layout[root] : `${this.#draft.seen.layout[root]}/${inside}`;
   }
 
   /** Carbon rule 12. */
   #names(): string[] {
-    const { layout, hasBackup, backupAbsorbed } = this.#seen;
-    const packs = this.#seen.visible ?? this.#packs;
+    const { layout, hasBackup, backupAbsorbed } = this.#draft.seen;
+    const packs = this.#draft.seen.visible ?? this.#draft.packs;
     const servicepacks = packs.filter((pack) => pack.kind === 'servicepack').map((pack) => pack.name);
     const patches = packs.filter((pack) => pack.kind === 'patch').map((pack) => pack.name);
     if (layout.name === 'carbon-4.4' && hasBackup && !backupAbsorbed) {
@@ -211,7 +193,7 @@ class RecordPlanner {
   /** Carbon rule 13: final names in plugins, the last writer's MD5; folders are nothing that Carbon would list. */
   #jars(): Map<string, Md5> {
     const jars = new Map<string, Md5>();
-    for (const pack of this.#seen.visible ?? this.#packs) {
+    for (const pack of this.#draft.seen.visible ?? this.#draft.packs) {
       for (const file of pack.files) {
         const name = splitRooted(file.target).path;
         if (!name.includes('/') && file.operation !== true) jars.set(name, file.entry.md5);
@@ -222,11 +204,12 @@ class RecordPlanner {
 
   #seenAfter(): Record<RootedPath, SeenFile> {
     const after: Record<RootedPath, SeenFile> = {};
-    const known = this.#prior.ledger !== undefined && !this.#rules.rebase;
-    for (const [path, plugin] of this.#seen.plugins) {
-      if (plugin.kind !== 'file' || this.#layers.has(path) || this.#prior.base[path] !== undefined) continue;
-      const before = this.#prior.seen[path];
-      if (before !== undefined && !this.#rules.rebase) after[path] = before;
+    const known = this.#draft.prior.ledger !== undefined && !this.#draft.rules.rebase;
+    for (const [path, plugin] of this.#draft.seen.plugins) {
+      if (plugin.kind !== 'file' || this.#draft.layers.has(path) || this.#draft.prior.base[path] !== undefined)
+        continue;
+      const before = this.#draft.prior.seen[path];
+      if (before !== undefined && !this.#draft.rules.rebase) after[path] = before;
       else if (!known)
         after[path] = {
           sizeBytes: plugin.sizeBytes,
@@ -234,27 +217,27 @@ class RecordPlanner {
           ...(plugin.md5 === undefined ? {} : { md5: plugin.md5 }),
         };
     }
-    if (!this.#rules.rebase) {
-      for (const [path, seen] of Object.entries(this.#prior.seen) as [RootedPath, SeenFile][]) {
-        if (!this.#layers.has(path) && after[path] === undefined) after[path] = seen;
+    if (!this.#draft.rules.rebase) {
+      for (const [path, seen] of Object.entries(this.#draft.prior.seen) as [RootedPath, SeenFile][]) {
+        if (!this.#draft.layers.has(path) && after[path] === undefined) after[path] = seen;
       }
     }
-    for (const [path, base] of Object.entries(this.#prior.base) as [RootedPath, BaseEntry][]) {
-      if (this.#layers.has(path) || splitRooted(path).root !== 'plugins') continue;
-      const plugin = this.#seen.plugins.get(path);
+    for (const [path, base] of Object.entries(this.#draft.prior.base) as [RootedPath, BaseEntry][]) {
+      if (this.#draft.layers.has(path) || splitRooted(path).root !== 'plugins') continue;
+      const plugin = this.#draft.seen.plugins.get(path);
       if (base.kind === 'file') after[path] = { sizeBytes: base.sizeBytes, mtimeMs: 0, md5: base.md5 };
       else if (base.kind === 'unknown' && plugin?.kind === 'file') after[path] = toSeenFile(plugin);
     }
-    for (const [path, { entry }] of this.#prior.restore) {
-      if (!this.#layers.has(path)) after[path] = { sizeBytes: entry.sizeBytes, mtimeMs: 0, md5: entry.md5 };
+    for (const [path, { entry }] of this.#draft.prior.restore) {
+      if (!this.#draft.layers.has(path)) after[path] = { sizeBytes: entry.sizeBytes, mtimeMs: 0, md5: entry.md5 };
     }
     return after;
   }
 
   #writeText(file: string, text: string): Operation {
-    const path = [...this.#seen.stateEntries.keys()].find((one) => this.#absolute(one) === file);
+    const path = [...this.#draft.seen.stateEntries.keys()].find((one) => this.#absolute(one) === file);
     if (path === undefined) throw new Error(`prepatch has a defect: ${file} was not looked at`);
-    return writeText(path, this.#seen.stateEntries.get(path) ?? ABSENT, text);
+    return writeText(path, this.#draft.seen.stateEntries.get(path) ?? ABSENT, text);
   }
 }
 

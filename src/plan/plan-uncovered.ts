@@ -1,48 +1,45 @@
 // Plugins that no pack covers: what differs from what was seen of them is said, and left. Pure.
 
 import type { FileEntry, RootedPath } from '../home/entry.js';
-import { BACKUP_PACK, display, parentOf, splitRooted } from '../home/layout.js';
+import { BACKUP_PACK, display, foldersAbove } from '../home/layout.js';
 import { notice, type Problem } from '../problem.js';
 import type { Draft } from './draft.js';
 import type { SeenFile } from './ledger.js';
-import type { Observation, SeenPlugin } from './observation.js';
+import type { SeenPlugin } from './observation.js';
 import { byPath, observedEntry } from './observed-entry.js';
-import type { Operation } from './operation.js';
-import type { Change } from './plan.js';
-import type { PlanRules } from './plan-rules.js';
-import type { Prior } from './prior.js';
-import type { Layer } from './stack-layers.js';
 
 export function planUncovered(draft: Draft): void {
   new UncoveredPlanner(draft).plan();
 }
 
 class UncoveredPlanner {
-  readonly #seen: Observation;
-  readonly #rules: PlanRules;
-  readonly #prior: Prior;
-  readonly #layers: ReadonlyMap<RootedPath, Layer>;
-  readonly #problems: Problem[];
-  readonly #changes: Change[];
-  readonly #makes: Operation[];
-  readonly #writes: Operation[];
+  readonly #draft: Draft;
 
   constructor(draft: Draft) {
-    ({ seen: this.#seen, rules: this.#rules, prior: this.#prior, layers: this.#layers } = draft);
-    ({ problems: this.#problems, changes: this.#changes, makes: this.#makes, writes: this.#writes } = draft);
+    this.#draft = draft;
   }
 
   /** Plugins that no pack covers: restored from Carbon's backup at first contact, else only compared. */
   plan(): void {
-    const covered = new Set<RootedPath>([...this.#layers.keys(), ...(Object.keys(this.#prior.base) as RootedPath[])]);
-    for (const [path, { source, entry }] of [...this.#prior.restore].sort(([a], [b]) => byPath(a, b))) {
+    const covered = new Set<RootedPath>([
+      ...this.#draft.layers.keys(),
+      ...(Object.keys(this.#draft.prior.base) as RootedPath[]),
+    ]);
+    for (const [path, { source, entry }] of [...this.#draft.prior.restore].sort(([a], [b]) => byPath(a, b))) {
       if (covered.has(path)) continue;
-      const before = observedEntry(this.#seen.plugins.get(path));
+      const before = observedEntry(this.#draft.seen.plugins.get(path));
       if (before.kind === 'foreign' || before.kind === 'directory') continue;
       const after: FileEntry = { ...entry, mode: before.kind === 'file' ? before.mode : entry.mode };
       this.#makeParents(path);
-      this.#writes.push({ kind: 'write', path, before, after, source: { kind: 'path', path: source }, keep: 'aside' });
-      this.#changes.push({
+      this.#draft.writes.push({
+        kind: 'write',
+        path,
+        before,
+        after,
+        source: { kind: 'path', path: source },
+        keep: 'aside',
+      });
+      this.#draft.changes.push({
         action: 'restore',
         path: this.#show(path),
         from: this.#show(source),
@@ -53,13 +50,13 @@ class UncoveredPlanner {
         reason: `${BACKUP_PACK} is the base`,
       });
     }
-    if (this.#rules.rebase) return;
+    if (this.#draft.rules.rebase) return;
     const notices: Problem[] = [];
-    for (const [path, plugin] of this.#seen.plugins) {
-      if (covered.has(path) || plugin.kind !== 'file' || this.#prior.restore.has(path)) continue;
+    for (const [path, plugin] of this.#draft.seen.plugins) {
+      if (covered.has(path) || plugin.kind !== 'file' || this.#draft.prior.restore.has(path)) continue;
       if (this.#isUnexplained(path)) notices.push(unexplained(this.#show(path)));
-      const seen = this.#prior.seen[path];
-      if (seen === undefined ? this.#prior.ledger === undefined : looksTheSame(plugin, seen)) continue;
+      const seen = this.#draft.prior.seen[path];
+      if (seen === undefined ? this.#draft.prior.ledger === undefined : looksTheSame(plugin, seen)) continue;
       const shown = this.#show(path);
       if (seen === undefined) {
         notices.push(
@@ -77,8 +74,8 @@ class UncoveredPlanner {
         );
       }
     }
-    for (const path of Object.keys(this.#prior.seen) as RootedPath[]) {
-      if (covered.has(path) || this.#seen.plugins.has(path) || this.#prior.restore.has(path)) continue;
+    for (const path of Object.keys(this.#draft.prior.seen) as RootedPath[]) {
+      if (covered.has(path) || this.#draft.seen.plugins.has(path) || this.#draft.prior.restore.has(path)) continue;
       const shown = this.#show(path);
       notices.push(
         notice('BASE_CHANGED', 'warning', `${shown} is missing, and no pack covers it`, {
@@ -87,28 +84,27 @@ class UncoveredPlanner {
         }),
       );
     }
-    this.#problems.push(...notices);
+    this.#draft.problems.push(...notices);
   }
 
   /** At first contact: where Carbon has kept the originals, a plugin that is not among them came later, and nothing says how. */
   #isUnexplained(path: RootedPath): boolean {
-    return this.#prior.ledger === undefined && this.#seen.backup.size > 0 && !this.#seen.backup.has(path);
+    return (
+      this.#draft.prior.ledger === undefined && this.#draft.seen.backup.size > 0 && !this.#draft.seen.backup.has(path)
+    );
   }
 
   #makeParents(path: RootedPath): void {
     const missing: RootedPath[] = [];
-    for (
-      let parent = parentOf(path);
-      parent !== undefined && splitRooted(parent).path !== '';
-      parent = parentOf(parent)
-    ) {
-      if (!this.#seen.plugins.has(parent) && !this.#makes.some((make) => make.path === parent)) missing.unshift(parent);
+    for (const parent of foldersAbove(path)) {
+      if (!this.#draft.seen.plugins.has(parent) && !this.#draft.makes.some((make) => make.path === parent))
+        missing.unshift(parent);
     }
-    for (const parent of missing) this.#makes.push({ kind: 'make-directory', path: parent, mode: 0o755 });
+    for (const parent of missing) this.#draft.makes.push({ kind: 'make-directory', path: parent, mode: 0o755 });
   }
 
   #show(path: RootedPath): string {
-    return display(this.#seen.layout, path);
+    return display(this.#draft.seen.layout, path);
   }
 }
 

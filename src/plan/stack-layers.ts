@@ -3,7 +3,7 @@
 
 import type { ErrorCode } from '../error.js';
 import { ABSENT, type Entry, type FileEntry, type RootedPath } from '../home/entry.js';
-import { parentOf, splitRooted } from '../home/layout.js';
+import { foldersAbove, parentOf } from '../home/layout.js';
 import type { Pack, PackContent, PackFile } from '../home/pack.js';
 import { errorProblem, type Problem } from '../problem.js';
 import { deltaKey, type DeltaNeed, type DeltaResult } from './delta.js';
@@ -317,11 +317,7 @@ class Stacker implements Stack {
   /** The folders that lead to a path. False where one of them is none. */
   #makeWay(path: RootedPath): boolean {
     const missing: RootedPath[] = [];
-    for (
-      let parent = parentOf(path);
-      parent !== undefined && splitRooted(parent).path !== '';
-      parent = parentOf(parent)
-    ) {
+    for (const parent of foldersAbove(path)) {
       const current = this.#current(parent);
       if (current.kind === 'directory') break;
       if (current.kind !== 'absent') {

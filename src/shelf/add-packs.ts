@@ -93,9 +93,9 @@ export async function addPacks(doors: ShelfDoors, request: AddRequest): Promise<
     for (const drop of drops) if (!(await isThereAlready(doors, drop))) fresh.push(drop);
     const staged: StagedDrop[] = [];
     for (const drop of fresh) staged.push(await stageDrop(doors, drop, folders));
-    const before = await previewPlan(doors, { shown: new Map(), hidden: new Set() });
+    const before = await previewPlan(doors);
     const shown = new Map(staged.flatMap((drop) => drop.staged.map((part) => [part.target, part.path] as const)));
-    const plan = await previewPlan(doors, { shown, hidden: new Set() });
+    const plan = await previewPlan(doors, { shown });
     for (const drop of staged) refuseBroken(layout, drop, plan);
     if (!request.dryRun) await place(doors, staged);
     const packs: AddedPack[] = [];

@@ -13,14 +13,7 @@ import { Lock } from '../transaction/lock.js';
 import { dropFolder, findPacks, type FoundPack } from './find-pack.js';
 import { nextNumber, sweepShelf } from './list-shelf.js';
 import { reopenedFixes } from './reopened-fixes.js';
-import {
-  newChanges,
-  newProblems,
-  type PlannedChange,
-  previewPlan,
-  refuseInterrupted,
-  type ShelfDoors,
-} from './shelf-doors.js';
+import { newChanges, newProblems, type PlannedChange, previewPlan, type ShelfDoors } from './shelf-doors.js';
 import { moveTree, sweepOwn } from './tree-copy.js';
 
 export interface RemoveRequest {
@@ -58,10 +51,9 @@ export async function removePacks(doors: ShelfDoors, request: RemoveRequest): Pr
   await findNamed(doors, request.names);
   const lock = await Lock.take(files, layout, request.waitMs);
   try {
-    refuseInterrupted(doors);
     sweepShelf(files, layout);
     const found = await findNamed(doors, request.names);
-    const report = await preview(doors, request, found);
+    const report = await preview({ ...doors, lock }, request, found);
     request.announce?.(report);
     for (const [index, pack] of found.entries()) {
       sweepOwn(files, dropFolder(layout, pack.kind));
@@ -95,8 +87,8 @@ async function findNamed({ files, layout }: ShelfDoors, names: readonly string[]
 async function preview(doors: ShelfDoors, request: RemoveRequest, found: readonly FoundPack[]): Promise<RemoveReport> {
   const { files, layout } = doors;
   const hidden = new Set(found.flatMap((pack) => pack.parts.map((part) => part.path)));
-  const before = await previewPlan(doors, { shown: new Map(), hidden: new Set() });
-  const plan = await previewPlan(doors, { shown: new Map(), hidden });
+  const before = await previewPlan(doors);
+  const plan = await previewPlan(doors, { hidden });
   return {
     home: layout.home,
     dryRun: request.dryRun,

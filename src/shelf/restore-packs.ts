@@ -13,14 +13,7 @@ import { toPatchError } from '../transaction/to-patch-error.js';
 import { Lock } from '../transaction/lock.js';
 import { dropFolder, findPacks } from './find-pack.js';
 import { listShelf, type ShelvedPack, sweepShelf } from './list-shelf.js';
-import {
-  newChanges,
-  newProblems,
-  type PlannedChange,
-  previewPlan,
-  refuseInterrupted,
-  type ShelfDoors,
-} from './shelf-doors.js';
+import { newChanges, newProblems, type PlannedChange, previewPlan, type ShelfDoors } from './shelf-doors.js';
 import { moveTree, sweepOwn } from './tree-copy.js';
 
 export interface RestoreRequest {
@@ -55,10 +48,9 @@ export async function restorePacks(doors: ShelfDoors, request: RestoreRequest): 
   if (request.dryRun) return preview(doors, request, shelved);
   const lock = await Lock.take(files, layout, request.waitMs);
   try {
-    refuseInterrupted(doors);
     sweepShelf(files, layout);
     const again = findShelved(doors, request);
-    const report = await preview(doors, request, again);
+    const report = await preview({ ...doors, lock }, request, again);
     for (const pack of again) {
       const top = dropFolder(layout, pack.kind);
       ensureFolder(files, top);
@@ -120,8 +112,8 @@ async function preview(
       });
     for (const place of pack.places) shown.set(join(top, place), join(pack.folder, place));
   }
-  const before = await previewPlan(doors, { shown: new Map(), hidden: new Set() });
-  const plan = await previewPlan(doors, { shown, hidden: new Set() });
+  const before = await previewPlan(doors);
+  const plan = await previewPlan(doors, { shown });
   const broken = plan.problems.find(
     (problem) => problem.severity === 'error' && shelved.some((pack) => pack.name === problem.pack),
   );

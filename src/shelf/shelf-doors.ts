@@ -9,7 +9,7 @@ import type { PlanReport } from '../patcher/reports.js';
 import type { Problem } from '../problem.js';
 import type { Bulk } from '../system/bulk.js';
 import type { Files } from '../system/files.js';
-import { examineInterruption, isInterrupted } from '../transaction/recover.js';
+import type { Lock } from '../transaction/lock.js';
 import { type Overlay, OverlayBulk, OverlayFiles } from './overlay-files.js';
 
 export interface ShelfDoors {
@@ -19,14 +19,18 @@ export interface ShelfDoors {
   readonly config: Config;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** That of the use case itself, where it has the home to itself: a plan must not take it for another run's. */
+  readonly lock?: Lock;
 }
 
 /** A change of one plugin or other path, as a plan has it. */
 export type PlannedChange = PlanReport['changes'][number];
 
-/** What a start would do with the home as an overlay shows it; drops count at once, however fresh they are. */
-export async function previewPlan(doors: ShelfDoors, overlay: Overlay): Promise<PlanReport> {
-  const { layout, config, now } = doors;
+/** What a start would do with the home as a view shows it; drops count at once, however fresh they are. */
+export async function previewPlan(doors: ShelfDoors, view: Partial<Overlay> = {}): Promise<PlanReport> {
+  const { layout, config, now, lock } = doors;
+  const { shown = new Map<string, string>(), hidden = [] } = view;
+  const overlay = { shown, hidden: new Set([...hidden, ...(lock === undefined ? [] : [lock.path])]) };
   const patcher = new Patcher(
     layout.home,
     { ...config, settleSeconds: 0 },
@@ -42,14 +46,6 @@ export async function previewPlan(doors: ShelfDoors, overlay: Overlay): Promise<
   if (interrupted !== undefined)
     throw new PatchError(interrupted.code as ErrorCode, interrupted.message, { hint: interrupted.hint });
   return plan;
-}
-
-/**
- * To be asked under the lock, where a plan takes the lock that is there for that of who works with the journal.
- * @throws PatchError INTERRUPTED, or what is in recovery’s way
- */
-export function refuseInterrupted({ files, layout }: ShelfDoors): void {
-  if (isInterrupted(files, layout)) throw examineInterruption(files, layout);
 }
 
 /** The changes that one plan has and another has not. */

@@ -25,13 +25,14 @@ interface Contender {
 export class Lock {
   readonly #files: Files;
   readonly #layout: Layout;
-  readonly #path: string;
+  /** Where its name is: another view of the home may leave it out. */
+  readonly path: string;
   readonly #timer: NodeJS.Timeout;
 
   private constructor(files: Files, layout: Layout, path: string) {
     this.#files = files;
     this.#layout = layout;
-    this.#path = path;
+    this.path = path;
     this.#timer = setInterval(() => this.#beat(), BEAT_MS);
     this.#timer.unref();
   }
@@ -71,8 +72,8 @@ export class Lock {
 
   /** @throws PatchError LOCKED where another run has taken the lock for dead */
   check(): void {
-    if (this.#files.stat(this.#path) === undefined)
-      throw new PatchError('LOCKED', `the lock ${this.#path} was taken away`, { path: this.#path });
+    if (this.#files.stat(this.path) === undefined)
+      throw new PatchError('LOCKED', `the lock ${this.path} was taken away`, { path: this.path });
   }
 
   /**
@@ -80,18 +81,18 @@ export class Lock {
    * the journal is not ours any more. A name that somebody removed by hand is no other run.
    */
   isTakenOver(isJournalOurs: () => boolean): boolean {
-    if (this.#files.stat(this.#path) !== undefined) return false;
+    if (this.#files.stat(this.path) !== undefined) return false;
     return findOwner(this.#files, this.#layout) !== undefined || !isJournalOurs();
   }
 
   release(): void {
     clearInterval(this.#timer);
-    removeQuietly(this.#files, this.#path);
+    removeQuietly(this.#files, this.path);
   }
 
   #beat(): void {
     try {
-      this.#files.touch(this.#path);
+      this.#files.touch(this.path);
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
     }

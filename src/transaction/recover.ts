@@ -3,6 +3,7 @@
 import { dirname, join } from 'node:path';
 import { errnoOf, PatchError } from '../error.js';
 import type { Files } from '../system/files.js';
+import { flushFolders } from '../system/flush-folders.js';
 import { absolute, type Layout, STATE_FOLDER } from '../home/layout.js';
 import { cleanUp } from './clean-up.js';
 import { type Journal, readJournal } from './journal.js';
@@ -121,7 +122,7 @@ async function makeDurable({ files, layout }: TransactionContext, journal: Journ
       for (const { change } of record.changes)
         for (const path of pathsOf(change)) folders.add(dirname(absolute(layout, path)));
   }
-  for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);
+  flushFolders(files, folders);
 }
 
 /** The work folders that a journal names must be ours: nothing else is ever deleted. */

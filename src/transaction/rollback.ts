@@ -16,6 +16,7 @@ import {
 import { appendHistory, type StepsMs } from '../state/history.js';
 import { ensureFolder } from '../system/ensure-folder.js';
 import type { Files } from '../system/files.js';
+import { flushFolders } from '../system/flush-folders.js';
 import { removeIfEmpty } from '../system/remove-if-empty.js';
 import { checkPath } from './check-path.js';
 import { cleanUp } from './clean-up.js';
@@ -50,13 +51,16 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
       if (operation.kind === 'action') await undoAction(context, undoable, index, cause);
       else undoOne(context, undoable, index, operation, folders);
       // What was written last tells that an undoing has begun (see recover): no other path is as before on the disk until it is.
-      if (index === operations.length - 1) flushAll(files, folders);
+      if (index === operations.length - 1) {
+        flushFolders(files, folders);
+        folders.clear();
+      }
     } catch (error) {
       failures.push(rollbackError(context, operation, error));
     }
   }
   try {
-    flushAll(files, folders);
+    flushFolders(files, folders);
     restoreModes(context, operations);
     if (failures.length === 0 && operations.length > 0) verifyRestored(context, undoable);
   } catch (error) {
@@ -93,11 +97,6 @@ export async function rollBack(context: TransactionContext, undoable: Undoable, 
     });
   }
   context.emit({ kind: 'transaction', transaction: undoable.stage.transaction, state: 'rolled-back' });
-}
-
-function flushAll(files: Files, folders: Set<string>): void {
-  for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);
-  folders.clear();
 }
 
 async function undoAction(

@@ -168,7 +168,7 @@ test('plugins that neither patch0000 nor a pack explains are told at the first c
 });
 
 describe('what a killed run leaves', () => {
-  const lost = ['.prepatch/work/20261121-144301-4fb5ff/0.old', 'a backup'] as const;
+  const lost = [join('.prepatch', 'work', '20261121-144301-4fb5ff', '0.old'), 'a backup'] as const;
   test.each<[string, readonly [string, string], string, RegExp]>([
     ['INTERRUPTED', ['.prepatch/journal', ''], 'interrupted', /Run prepatch recover, or start the server/],
     ['JOURNAL_DAMAGED', ['.prepatch/journal', 'not\na journal\n'], 'rollback-failed', /Run prepatch doctor --fix/],

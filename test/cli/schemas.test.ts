@@ -108,8 +108,8 @@ describe('what is printed fits its schema', () => {
     writeFileSync(journal, 'not a journal\nat all\n');
     expect(await checkReports(at)).toBe('rollback-failed');
     rmSync(journal);
-    mkdirSync(at.path('.prepatch/work/20261121-144301-4fb5ff'), { recursive: true });
-    writeFileSync(at.path('.prepatch/work/20261121-144301-4fb5ff/0.old'), 'a backup');
+    mkdirSync(at.path('.prepatch', 'work', '20261121-144301-4fb5ff'), { recursive: true });
+    writeFileSync(at.path('.prepatch', 'work', '20261121-144301-4fb5ff', '0.old'), 'a backup');
     expect(await checkReports(at)).toBe('rollback-failed');
   });
 

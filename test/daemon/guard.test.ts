@@ -267,7 +267,7 @@ const SEEN: readonly [string, (stage: Stage) => void][] = [
   ['an original that is not in the store any more', (stage) => unlinkSync(stage.path('.prepatch/store/0123'))],
   ['a journal', (stage) => stage.write('.prepatch/journal', '')],
   ['the journal cleared', (stage) => unlinkSync(stage.path('.prepatch/journal'))],
-  ['work of a transaction', (stage) => stage.write('.prepatch/work/20261121-000000-aaaaaa/0', 'x')],
+  ['work of a transaction', (stage) => stage.write(join('.prepatch', 'work', '20261121-000000-aaaaaa', '0'), 'x')],
   [
     'work of a transaction at the top of another mount',
     (stage) => stage.write('plugins/.prepatch/20261121-000000-aaaaaa/0', 'x'),

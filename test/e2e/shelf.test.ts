@@ -452,7 +452,7 @@ describe('remove and restore', () => {
     await report('add', makeFolder('patch0001', { ...A, tag: 'a1' }), makeFolder('patch0002', { ...B, tag: 'b1' }));
     await apply();
     await report('remove', 'patch0002');
-    mkdirSync(home.path('.prepatch/work/interrupted'), { recursive: true });
+    mkdirSync(home.path('.prepatch', 'work', 'interrupted'), { recursive: true });
     for (const words of [
       ['remove', 'patch0001'],
       ['restore', 'patch0002'],

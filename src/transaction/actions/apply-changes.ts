@@ -6,7 +6,8 @@ import { PatchError } from '../../error.js';
 import { sameContent, type RootedPath } from '../../home/entry.js';
 import { absolute, display } from '../../home/layout.js';
 import type { Change } from '../../plan/action-operation.js';
-import type { Files, FileStat } from '../../system/files.js';
+import type { FileStat } from '../../system/files.js';
+import { flushFolders } from '../../system/flush-folders.js';
 import { removeIfEmpty } from '../../system/remove-if-empty.js';
 import { tryLink } from '../../system/try-link.js';
 import { checkPath } from '../check-path.js';
@@ -118,10 +119,6 @@ function perform(
 }
 
 /** Makes the names in folders durable, where they are still there. */
-export function flushFolders(files: Files, folders: Iterable<string>): void {
-  for (const folder of folders) if (files.stat(folder)?.kind === 'directory') files.flushDirectory(folder);
-}
-
 /** Permissions of directories come last: one without the right to write could not be filled. */
 function settleMode({ files, layout }: TransactionContext, change: Change): void {
   if (change.kind !== 'make-directory' && change.kind !== 'mode') return;

@@ -3,7 +3,7 @@
 
 import type { DirectoryEntry, FileEntry, ObservedEntry, RootedPath } from '../../home/entry.js';
 import { ABSENT } from '../../home/entry.js';
-import { display, type Layout, parentOf, splitRooted } from '../../home/layout.js';
+import { display, foldersAbove, type Layout } from '../../home/layout.js';
 import type { Content } from '../../plan/action-operation.js';
 import type { ExpectedContent, FileFlags, FileOperation } from '../../plan/pack-manifest.js';
 import { type HomeView, sameFile } from './home-view.js';
@@ -156,11 +156,7 @@ export class FileActionPlanner {
 
   #makeParents(path: RootedPath): void {
     const missing: RootedPath[] = [];
-    for (
-      let parent = parentOf(path);
-      parent !== undefined && splitRooted(parent).path !== '';
-      parent = parentOf(parent)
-    ) {
+    for (const parent of foldersAbove(path)) {
       if (this.#view.observe(parent).kind !== 'absent') break;
       missing.unshift(parent);
     }
