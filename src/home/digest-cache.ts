@@ -1,9 +1,9 @@
-// What is known of files without reading them again, by (path, size, mtime, ctime, inode). An entry that is not older than
-// the record itself is not trusted. The file may be lost or damaged at any time: it is then made anew.
+// What is known of files without reading them again, by (path, size, mtime, ctime, inode). The file may be lost or damaged at any
+// time: it is then made anew. What a run learns is appended as a line; after some lines the file is written whole (formats 5).
 
 import { dirname } from 'node:path';
-import { toError } from '../error.js';
-import { formatChecked, parseChecked, TEXT_LIMIT_BYTES } from '../system/checked-json.js';
+import { errnoOf, toError } from '../error.js';
+import { formatCheckedLine, parseCheckedLines, TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import type { Digests, Files, FileStat } from '../system/files.js';
 import type { Md5, Sha256 } from './entry.js';
 import type { JarReading } from './jar.js';
@@ -22,117 +22,218 @@ interface CachedFile extends FileFacts {
   readonly inode: number;
 }
 
-interface CacheBody {
+/** What one run has learned: a line of the file. */
+interface CacheLine {
   readonly format: number;
   /** Change time of a file written after all that is recorded here was looked at, in the clock of this file system. */
   readonly stampMs: number;
   readonly files: Readonly<Record<string, CachedFile>>;
 }
 
-const FORMAT = 1;
+/** How a content was learned: it was read where it lay, or it is what we have put there ourselves. */
+export type LearnedBy = 'read' | 'made';
+
+const FORMAT = 2;
+/** The file is written whole after so many lines, or when the later ones are longer than this and than half of the first. */
+const LINES = 16;
+const LATER_BYTES = 64 * 1024;
+const CLOCK_WAIT_MS = 20;
 
 export class DigestCache {
   readonly #files: Files;
   readonly #path: string;
-  readonly #stampMs: number;
-  readonly #old: Readonly<Record<string, CachedFile>>;
-  readonly #used = new Map<string, CachedFile>();
-  /** True where the cache file was there and could not be used. */
+  /** The first line, which has most, and what others say that came later. */
+  readonly #first: CacheLine;
+  readonly #later: ReadonlyMap<string, { readonly stampMs: number; readonly file: CachedFile }>;
+  /** True where the cache file was there and could not be used, or not all of it. */
   readonly damaged: boolean;
-  #changed = false;
+  /** What this run has learned; of it, what may be written, and what has to be. */
+  readonly #learned = new Map<string, CachedFile>();
+  readonly #lasting = new Map<string, CachedFile>();
+  readonly #unsaved = new Map<string, CachedFile>();
+  /** Lengths of the lines in the file, in bytes. */
+  #lines: readonly number[];
+  #mustRenew: boolean;
+  #sinceMs: number | undefined;
 
-  private constructor(files: Files, path: string, body: CacheBody | undefined, damaged: boolean) {
+  private constructor(files: Files, path: string, { lines, damaged }: Loaded) {
+    const [first, ...others] = lines.map(({ value }) => value);
     this.#files = files;
     this.#path = path;
-    this.#stampMs = body?.stampMs ?? 0;
-    this.#old = body?.files ?? {};
+    this.#first = first ?? { format: FORMAT, stampMs: 0, files: {} };
+    this.#later = new Map(
+      others.flatMap(({ stampMs, files: known }) =>
+        Object.entries(known).flatMap(([path, file]) =>
+          isCachedFile(file) ? [[path, { stampMs, file }] as const] : [],
+        ),
+      ),
+    );
+    this.#lines = lines.map(({ sizeBytes }) => sizeBytes);
     this.damaged = damaged;
+    this.#mustRenew = damaged;
   }
 
   /** Reads `<folder>/inventory.json`; a missing or damaged one is an empty cache. */
   static load(files: Files, folder: string): DigestCache {
     const path = `${folder}/inventory.json`;
-    let text: string;
     try {
-      if (files.stat(path) === undefined) return new DigestCache(files, path, undefined, false);
-      text = files.read(path, TEXT_LIMIT_BYTES).toString('utf8');
+      if (files.stat(path) === undefined) return new DigestCache(files, path, { lines: [], damaged: false });
+      return new DigestCache(files, path, parseCache(files.read(path, TEXT_LIMIT_BYTES)));
     } catch {
-      return new DigestCache(files, path, undefined, true);
+      return new DigestCache(files, path, { lines: [], damaged: true });
     }
-    const body = parseBody(text);
-    return new DigestCache(files, path, body, body === undefined);
   }
 
   /** The facts of a file that has not changed since they were recorded; undefined in any doubt. */
   lookup(path: string, stat: FileStat): FileFacts | undefined {
-    const known = this.#used.get(path) ?? this.#trusted(path);
-    if (known === undefined) return undefined;
-    const same =
-      known.size === stat.sizeBytes &&
-      known.mtime === stat.mtimeMs &&
-      known.ctime === stat.ctimeMs &&
-      known.inode === stat.inode;
-    if (!same) return undefined;
-    this.#used.set(path, known);
-    return known;
+    const known = this.#learned.get(path) ?? this.#trusted(path);
+    return known !== undefined && isSame(known, stat) ? known : undefined;
   }
 
   /** What a JAR says of itself, where the bytes that were just read are those that it was read from. */
   jarOf(path: string, read: Digests): JarReading | undefined {
-    const known = this.#used.get(path) ?? (Object.hasOwn(this.#old, path) ? this.#old[path] : undefined);
+    const known = this.#learned.get(path) ?? this.#written(path)?.file;
     return known?.md5 === read.md5 && known.size === read.sizeBytes ? known.jar : undefined;
   }
 
-  record(path: string, stat: FileStat, facts: FileFacts): void {
-    this.#used.set(path, {
-      ...facts,
-      size: stat.sizeBytes,
-      mtime: stat.mtimeMs,
-      ctime: stat.ctimeMs,
-      inode: stat.inode,
-    });
-    this.#changed = true;
+  /**
+   * To be called before files are read that are then recorded; `newestMs` is the newest of their change times. What is changed in
+   * the very granule of the clock in which it was read has one change time before and after, so this waits until that one is past,
+   * if it soon is. Where nothing can be kept there is no need to.
+   */
+  beginReading(newestMs: number): void {
+    try {
+      this.#sinceMs = this.#hasFolder() ? this.#timeAfter(newestMs) : undefined;
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      this.#sinceMs = undefined;
+    }
+  }
+
+  record(path: string, stat: FileStat, facts: FileFacts, by: LearnedBy): void {
+    const { sizeBytes: size, mtimeMs: mtime, ctimeMs: ctime, inode } = stat;
+    const known = { ...facts, size, mtime, ctime, inode };
+    const isPast = this.#sinceMs !== undefined && ctime < this.#sinceMs;
+    this.#learned.set(path, known);
+    for (const map of [this.#lasting, this.#unsaved]) {
+      if (by === 'made' || isPast) map.set(path, known);
+      else map.delete(path);
+    }
   }
 
   /**
-   * Writes what was looked up or recorded, if anything is new. Nothing else depends on it, so a failure is only reported.
-   * The stamp is the change time of a file made now; entries at or after it will not be trusted.
+   * Writes what was recorded, if anything is new. Nothing else depends on it, so a failure is only reported. The stamp is the
+   * change time of a file made now; entries at or after it will not be trusted.
    */
   save(): Error | undefined {
-    if (!this.#changed && !this.damaged) return undefined;
-    const temporary = `${this.#path}.${process.pid}.new`;
+    if (this.#unsaved.size === 0 && !this.#mustRenew) return undefined;
     try {
-      if (this.#files.stat(temporary) !== undefined) this.#files.unlink(temporary);
-      const body: CacheBody = { format: FORMAT, stampMs: this.#stamp(), files: Object.fromEntries(this.#used) };
-      this.#files.writeNew(temporary, formatChecked(body), 0o644, 'unflushed');
-      this.#files.rename(temporary, this.#path);
-      this.#changed = false;
+      if (!this.#hasFolder()) return undefined;
+      if (!this.#append()) this.#writeWhole();
+      this.#unsaved.clear();
+      this.#mustRenew = false;
       return undefined;
     } catch (error) {
       return toError(error);
     }
   }
 
-  #trusted(path: string): CachedFile | undefined {
-    const known = Object.hasOwn(this.#old, path) ? this.#old[path] : undefined;
-    return known !== undefined && known.ctime < this.#stampMs ? known : undefined;
+  /** False where it is time to write the whole file. */
+  #append(): boolean {
+    const [first, ...later] = this.#lines;
+    if (this.#mustRenew || first === undefined || this.#lines.length >= LINES) return false;
+    const line = this.#format(this.#unsaved);
+    const laterBytes = later.reduce((sum, length) => sum + length, line.length);
+    if (laterBytes > Math.max(first / 2, LATER_BYTES)) return false;
+    this.#files.append(this.#path, line, 'unflushed');
+    this.#lines = [...this.#lines, line.length];
+    return true;
   }
 
-  /** A time in the file system's own clock that is later than every change recorded here, if it gets there within 20 ms. */
-  #stamp(): number {
-    let newest = 0;
-    for (const file of this.#used.values()) if (file.ctime > newest) newest = file.ctime;
-    const until = performance.now() + 20;
+  /** What was known and is so still, and what was learned. */
+  #writeWhole(): void {
+    const files = new Map<string, CachedFile>();
+    for (const path of new Set([...Object.keys(this.#first.files), ...this.#later.keys()])) {
+      const known = this.#trusted(path);
+      const stat = known === undefined ? undefined : this.#files.stat(path);
+      if (known !== undefined && stat !== undefined && isSame(known, stat)) files.set(path, known);
+    }
+    for (const [path, known] of this.#lasting) files.set(path, known);
+    const line = this.#format(files);
+    const temporary = `${this.#path}.${process.pid}.new`;
+    if (this.#files.stat(temporary) !== undefined) this.#files.unlink(temporary);
+    this.#files.writeNew(temporary, line, 0o644, 'unflushed');
+    this.#files.rename(temporary, this.#path);
+    this.#lines = [line.length];
+  }
+
+  #format(files: ReadonlyMap<string, CachedFile>): Buffer {
+    let newestMs = 0;
+    for (const { ctime } of files.values()) if (ctime > newestMs) newestMs = ctime;
+    const line: CacheLine = { format: FORMAT, stampMs: this.#timeAfter(newestMs), files: Object.fromEntries(files) };
+    return Buffer.from(formatCheckedLine(line), 'utf8');
+  }
+
+  #trusted(path: string): CachedFile | undefined {
+    const known = this.#written(path);
+    return known !== undefined && known.file.ctime < known.stampMs ? known.file : undefined;
+  }
+
+  /** What the newest line that knows a file says of it. */
+  #written(path: string): { readonly stampMs: number; readonly file: CachedFile } | undefined {
+    const later = this.#later.get(path);
+    if (later !== undefined) return later;
+    const { stampMs, files } = this.#first;
+    const file = Object.hasOwn(files, path) ? files[path] : undefined;
+    return isCachedFile(file) ? { stampMs, file } : undefined;
+  }
+
+  /** Makes the folder of the cache, but not the one that it is in: a home that was never worked on has neither. */
+  #hasFolder(): boolean {
+    const folder = dirname(this.#path);
+    if (this.#files.stat(folder) !== undefined) return true;
+    if (this.#files.stat(dirname(folder)) === undefined) return false;
+    this.#files.makeDirectory(folder);
+    return true;
+  }
+
+  /** A time in the file system's own clock that is later than the given one, if it gets there within 20 ms. */
+  #timeAfter(timeMs: number): number {
+    const until = performance.now() + CLOCK_WAIT_MS;
     for (;;) {
       const now = this.#files.fileSystemTime(dirname(this.#path));
-      if (now > newest || performance.now() > until) return now;
+      if (now > timeMs || performance.now() > until) return now;
     }
   }
 }
 
-function parseBody(text: string): CacheBody | undefined {
-  const body = parseChecked(text) as CacheBody | undefined;
-  return body?.format === FORMAT && typeof body.stampMs === 'number' && typeof body.files === 'object'
-    ? body
-    : undefined;
+interface Loaded {
+  readonly lines: readonly { readonly value: CacheLine; readonly sizeBytes: number }[];
+  readonly damaged: boolean;
+}
+
+function parseCache(bytes: Buffer): Loaded {
+  const { values, damaged } = parseCheckedLines(bytes);
+  const lines = values.flatMap(({ value, sizeBytes }) => (isCacheLine(value) ? [{ value, sizeBytes }] : []));
+  return { lines, damaged: damaged || lines.length < values.length };
+}
+
+function isCacheLine(value: unknown): value is CacheLine {
+  const line = value as Partial<CacheLine> | null;
+  const { format, stampMs, files } = line ?? {};
+  return format === FORMAT && typeof stampMs === 'number' && typeof files === 'object' && (files as unknown) !== null;
+}
+
+/** A line is as it was written, but may have been written by somebody else. */
+function isCachedFile(value: unknown): value is CachedFile {
+  return typeof value === 'object' && value !== null;
+}
+
+function isSame(known: CachedFile, stat: FileStat): boolean {
+  return (
+    known.size === stat.sizeBytes &&
+    known.mtime === stat.mtimeMs &&
+    known.ctime === stat.ctimeMs &&
+    known.inode === stat.inode
+  );
 }

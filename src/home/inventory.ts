@@ -64,6 +64,7 @@ export class Inventory {
   async #read(wanted: readonly Wanted[], progress: BulkProgress | undefined): Promise<Learned[]> {
     if (wanted.length === 0) return [];
     if (!this.#mayRead) throw new UnknownContent();
+    this.cache.beginReading(wanted.reduce((newest, { stat }) => Math.max(newest, stat.ctimeMs), 0));
     const items = wanted.map((want) => ({
       path: want.path,
       sizeBytes: want.stat.sizeBytes,
@@ -102,7 +103,7 @@ export class Inventory {
       ...(digests.sha256 === undefined ? {} : { sha256: digests.sha256 }),
       ...(jar === undefined ? {} : { jar }),
     };
-    this.cache.record(want.path, want.stat, facts);
+    this.cache.record(want.path, want.stat, facts, 'read');
     return { kind: 'facts', facts };
   }
 }

@@ -37,7 +37,7 @@ export function readUnpacked(files: Files, layout: Layout, digest: Sha256): ZipF
   const folder = join(layout.zips, digest);
   const path = join(folder, LISTING);
   if (files.stat(path)?.kind !== 'file') return undefined;
-  const body = parseChecked(files.read(path, LISTING_LIMIT_BYTES).toString('utf8')) as
+  const body = parseChecked(files.read(path, LISTING_LIMIT_BYTES)) as
     | { format: number; finding: ZipFinding }
     | undefined;
   if (body?.format !== FORMAT) return undefined;

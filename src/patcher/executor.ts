@@ -90,7 +90,7 @@ export class Executor {
     try {
       for (const [path, { stat, md5 }] of verified) {
         const now = this.#access.doors.files.stat(path);
-        if (now !== undefined && sameIdentity(now, stat)) inventory.cache.record(path, now, { md5 });
+        if (now !== undefined && sameIdentity(now, stat)) inventory.cache.record(path, now, { md5 }, 'made');
       }
     } catch (error) {
       // It is committed, and nothing depends on the cache.

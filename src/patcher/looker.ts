@@ -2,7 +2,7 @@
 // have to be done. Changes nothing but our own cache.
 
 import type { Config } from '../config.js';
-import { errnoOf, PatchError } from '../error.js';
+import { PatchError } from '../error.js';
 import type { EventSink } from '../event.js';
 import { DigestCache } from '../home/digest-cache.js';
 import { Inventory } from '../home/inventory.js';
@@ -242,15 +242,6 @@ export class Looker {
   }
 
   saveCache(inventory: Inventory): void {
-    const { files } = this.#doors;
-    try {
-      if (files.stat(this.#layout.state) === undefined) return;
-      if (files.stat(this.#layout.cache) === undefined) files.makeDirectory(this.#layout.cache);
-    } catch (error) {
-      // Nothing depends on the cache.
-      if (errnoOf(error) !== undefined) return;
-      throw error;
-    }
     const failure = inventory.cache.save();
     if (failure !== undefined)
       this.#doors.emit({

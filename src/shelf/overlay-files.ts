@@ -81,8 +81,8 @@ export class OverlayFiles implements Files {
     this.#files.writeNew(this.#real(path), data, mode, flush);
   }
 
-  append(path: string, data: string): void {
-    this.#files.append(this.#real(path), data);
+  append(path: string, data: Uint8Array | string, flush?: 'flushed' | 'unflushed'): void {
+    this.#files.append(this.#real(path), data, flush);
   }
 
   copyNew(source: string, target: string, mode: number, flush?: 'flushed' | 'unflushed'): void {

@@ -18,9 +18,9 @@ export function readLedger(files: Files, layout: Layout): Ledger | undefined {
 
 export function readLedgerAt(files: Files, path: string): Ledger | undefined {
   if (files.stat(path) === undefined) return undefined;
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = files.read(path, TEXT_LIMIT_BYTES).toString('utf8');
+    bytes = files.read(path, TEXT_LIMIT_BYTES);
   } catch (error) {
     if (error instanceof PatchError) throw error;
     throw new PatchError('UNREADABLE', `${path} cannot be read (${errnoOf(error) ?? 'unknown error'})`, {
@@ -28,12 +28,12 @@ export function readLedgerAt(files: Files, path: string): Ledger | undefined {
       cause: error,
     });
   }
-  return parseLedger(text, path);
+  return parseLedger(bytes, path);
 }
 
 /** @throws PatchError LEDGER_DAMAGED, LEDGER_NEWER */
-export function parseLedger(text: string, path: string): Ledger {
-  const value = parseChecked(text);
+export function parseLedger(bytes: Buffer, path: string): Ledger {
+  const value = parseChecked(bytes);
   if (typeof value !== 'object' || value === null || !('format' in value)) {
     throw new PatchError('LEDGER_DAMAGED', `${path} was changed or is damaged: its checksum does not fit`, { path });
   }

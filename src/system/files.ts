@@ -54,8 +54,8 @@ export interface Files {
   makeDirectory(path: string, mode?: number): void;
   /** Creates a file that must not be there, writes, flushes; `unflushed` for what may be lost, such as a cache. */
   writeNew(path: string, data: Uint8Array | string, mode?: number, flush?: 'flushed' | 'unflushed'): void;
-  /** Appends to a file that is there, and flushes its data. */
-  append(path: string, data: Uint8Array | string): void;
+  /** Appends to a file that is there, and flushes its data; `unflushed` as in `writeNew`. */
+  append(path: string, data: Uint8Array | string, flush?: 'flushed' | 'unflushed'): void;
   /** Creates `target`, which must not be there, with the bytes of `source` (by reflink where there is one). */
   copyNew(source: string, target: string, mode: number, flush?: 'flushed' | 'unflushed'): void;
   link(source: string, target: string): void;

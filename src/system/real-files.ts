@@ -78,7 +78,8 @@ export class RealFiles implements Files {
       for (;;) {
         const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, Math.max(stats.size - total, 0) + 1));
         const count = readSync(descriptor, piece, 0, piece.length, null);
-        if (count === 0) return Buffer.concat(pieces, total);
+        if (count === 0)
+          return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, total);
         total += count;
         if (total > limitBytes) {
           throw new PatchError('INPUT_TOO_LARGE', `${path} grows beyond the ${limitBytes} bytes allowed`, { path });
@@ -165,10 +166,10 @@ export class RealFiles implements Files {
     );
   }
 
-  append(path: string, data: Uint8Array | string): void {
+  append(path: string, data: Uint8Array | string, flush: 'flushed' | 'unflushed' = 'flushed'): void {
     withDescriptor(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW, (descriptor) => {
       writeFully(descriptor, typeof data === 'string' ? Buffer.from(data, 'utf8') : data);
-      fdatasyncSync(descriptor);
+      if (flush === 'flushed') fdatasyncSync(descriptor);
     });
   }
 

@@ -261,7 +261,7 @@ async function copyChunk(
       const stat = files.stat(path);
       if (stat === undefined) left = 'interrupted';
       else {
-        cache.record(path, stat, digests.sha256 === undefined ? { md5 } : { md5, sha256: digests.sha256 });
+        cache.record(path, stat, digests.sha256 === undefined ? { md5 } : { md5, sha256: digests.sha256 }, 'made');
         copied.push(operation);
       }
     } catch (error) {

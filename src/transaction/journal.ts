@@ -6,7 +6,7 @@ import type { FileEntry } from '../home/entry.js';
 import { parseRooted } from '../home/layout.js';
 import type { Operation } from '../plan/operation.js';
 import type { StepsMs } from '../state/history.js';
-import { TEXT_LIMIT_BYTES } from '../system/checked-json.js';
+import { formatCheckedLine, TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import { digestText } from '../system/digest-text.js';
 import type { Files } from '../system/files.js';
 import type { ProcessIdentity } from '../system/process-identity.js';
@@ -101,8 +101,7 @@ export interface Journal {
 }
 
 export function formatRecord(record: JournalRecord): string {
-  const json = JSON.stringify(record);
-  return `${digestText(json)} ${json}\n`;
+  return formatCheckedLine(record);
 }
 
 /**

@@ -75,9 +75,9 @@ class RecordingFiles extends RealFiles {
     if (path.endsWith('/.prepatch/journal')) this.journal += data.toString();
   }
 
-  override append(path: string, data: string): void {
-    super.append(path, data);
-    if (path.endsWith('/.prepatch/journal')) this.journal += data;
+  override append(...[path, data, ...rest]: Parameters<RealFiles['append']>): void {
+    super.append(path, data, ...rest);
+    if (path.endsWith('/.prepatch/journal')) this.journal += data.toString();
   }
 }
 
@@ -125,7 +125,10 @@ beforeAll(async () => {
   checked = {
     ledger: bodyOf('.prepatch/ledger.json'),
     copy: bodyOf('.prepatch/ledger.copy.json'),
-    cache: bodyOf('.prepatch/cache/inventory.json'),
+    cache: readFileSync(at('.prepatch/cache/inventory.json'), 'utf8')
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line.slice(65)) as unknown),
   };
   history = readFileSync(at('.prepatch/history/transactions.jsonl'), 'utf8')
     .trim()
@@ -200,7 +203,7 @@ describe('what the source allows', () => {
     [3, 'src/transaction/actions/step-record.ts', ['StepRecord', 'RecordedChange', 'RecordedCommand', 'StagedModule']],
     [3, 'src/system/process-identity.ts', ['ProcessIdentity']],
     [4, 'src/state/history.ts', ['HistoryEntry', 'HistoryRecord']],
-    [5, 'src/home/digest-cache.ts', ['FileFacts', 'CachedFile', 'CacheBody']],
+    [5, 'src/home/digest-cache.ts', ['FileFacts', 'CachedFile', 'CacheLine']],
     [5, 'src/home/jar.ts', ['BundleIdentity', 'JarReading']],
     [10, 'src/patcher/reports.ts', ['Status', 'PlanReport', 'RunResult', 'VerifyResult', 'DoctorReport']],
     [10, 'src/plan/plan.ts', ['Change']],

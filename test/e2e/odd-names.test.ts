@@ -19,7 +19,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { formatChecked, parseChecked } from '../../src/system/checked-json.js';
+import { formatCheckedLine, parseCheckedLines } from '../../src/system/checked-json.js';
 import { runPrepatch } from '../support/command.js';
 import { type CaseHome, fileName, TestHome } from '../support/home-builder.js';
 import { compareTrees, snapshotTree } from '../support/tree-snapshot.js';
@@ -341,8 +341,10 @@ describe('a clock that goes wrong', () => {
     const home = makeHome();
     expect((await applyTo(home)).exitCode).toBe(0);
     const path = home.path('.prepatch/cache/inventory.json');
-    const body = parseChecked(readFileSync(path, 'utf8')) as { stampMs: number };
-    writeFileSync(path, formatChecked({ ...body, stampMs: body.stampMs + days * 86_400_000 }));
+    const lines = parseCheckedLines(readFileSync(path)).values.map(({ value }) => value as { stampMs: number });
+    expect(lines.length).toBeGreaterThan(0);
+    const moved = lines.map((line) => formatCheckedLine({ ...line, stampMs: line.stampMs + days * 86_400_000 }));
+    writeFileSync(path, moved.join(''));
     expect(await nothingToDo(home)).toBe(true);
     changeUnseen(home.path('patches/patch0002/org.example.core_1.0.0.jar'));
     expect(await nothingToDo(home)).toBe(false);

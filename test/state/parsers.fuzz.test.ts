@@ -39,6 +39,8 @@ const samples = {
   ledgers: [] as string[],
   histories: [] as string[],
   caches: [] as string[],
+  /** Paths of which the caches know something. */
+  cached: [] as string[],
 };
 
 beforeAll(async () => {
@@ -58,7 +60,12 @@ beforeAll(async () => {
         samples.journals.push(cut.read(`${STATE}/journal`, 1e6).toString());
     }
   }
+  for (const text of samples.caches) {
+    const { files } = JSON.parse(text.split('\n')[0]?.slice(65) ?? '') as { files: object };
+    samples.cached.push(...Object.keys(files));
+  }
   expect(samples.journals.length).toBeGreaterThan(2);
+  expect(samples.cached.length).toBeGreaterThan(2);
 });
 
 const ODD: readonly unknown[] = [
@@ -106,7 +113,11 @@ function disturb(value: unknown, random: Random): unknown {
 }
 
 function resealLines(text: string, random: Random): string {
-  const lines = text.split('\n').filter((line) => line !== '');
+  // A last line may be torn.
+  const lines = text
+    .split('\n')
+    .slice(0, -1)
+    .filter((line) => line !== '');
   const at = Math.floor(random() * lines.length);
   return lines
     .map((line, index) => {
@@ -133,7 +144,16 @@ function oneFile(bytes: Buffer): Files {
     mode: 0o644,
     links: 1,
   };
-  return { stat: () => stat, read: () => bytes, realPath: (path: string) => path } as unknown as Files;
+  return {
+    stat: () => stat,
+    read: () => bytes,
+    realPath: (path: string) => path,
+    fileSystemTime: () => 2,
+    append: () => undefined,
+    writeNew: () => undefined,
+    rename: () => undefined,
+    unlink: () => undefined,
+  } as unknown as Files;
 }
 
 const layout = makeLayout('/home', 'carbon-4.2');
@@ -153,7 +173,7 @@ const PARSERS: readonly Parser[] = [
   {
     name: 'ledger',
     texts: () => samples.ledgers,
-    parse: (bytes) => parseLedger(bytes.toString('utf8'), '/ledger.json'),
+    parse: (bytes) => parseLedger(bytes, '/ledger.json'),
     reseal: resealWhole,
   },
   {
@@ -167,9 +187,11 @@ const PARSERS: readonly Parser[] = [
     texts: () => samples.caches,
     parse: (bytes) => {
       const cache = DigestCache.load(oneFile(bytes), '/cache');
-      cache.lookup('/plugins/a.jar', oneFile(bytes).stat('/plugins/a.jar')!);
+      const stat = oneFile(bytes).stat('/plugins/a.jar')!;
+      for (const path of ['/plugins/a.jar', ...samples.cached]) cache.lookup(path, stat);
+      cache.save();
     },
-    reseal: resealWhole,
+    reseal: resealLines,
   },
   {
     name: 'names of applied packs',

@@ -2,7 +2,6 @@
 // process (a crash that nothing catches), tears a write, or refuses with an errno, once or for good (fault-plan.ts).
 import type { Digests, Files, FileStat, RangeReader } from '../../src/system/files.js';
 import type { FaultPlan } from './fault-plan.js';
-import { MemoryFiles } from './memory-files.js';
 
 /** The end of the process: no errno, no error of ours, so that nothing may catch it. Every later call throws it too. */
 export class SimulatedCrash extends Error {
@@ -125,16 +124,14 @@ export class FaultyFiles implements Files {
     this.#files.writeNew(path, data, mode, flush);
   }
 
-  append(path: string, data: Uint8Array | string): void {
+  append(path: string, data: Uint8Array | string, flush: 'flushed' | 'unflushed' = 'flushed'): void {
     this.#change('append', path, true);
     this.#part('append', 'half', path, true, () =>
-      this.#files.append(path, data.slice(0, Math.floor(data.length / 2))),
+      this.#files.append(path, data.slice(0, Math.floor(data.length / 2)), 'unflushed'),
     );
-    this.#part('append', 'flush', path, false, () => {
-      if (this.#files instanceof MemoryFiles) this.#files.appendUnflushed(path, data);
-      else this.#files.append(path, data);
-    });
-    this.#files.append(path, data);
+    if (flush === 'flushed')
+      this.#part('append', 'flush', path, false, () => this.#files.append(path, data, 'unflushed'));
+    this.#files.append(path, data, flush);
   }
 
   copyNew(source: string, target: string, mode: number, flush: 'flushed' | 'unflushed' = 'flushed'): void {

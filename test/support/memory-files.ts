@@ -264,8 +264,9 @@ export class MemoryFiles implements Files {
     if (flush === 'flushed') this.#flushFile(number, path);
   }
 
-  append(path: string, data: Uint8Array | string): void {
-    this.#flushFile(this.appendUnflushed(path, data), path, 'data');
+  append(path: string, data: Uint8Array | string, flush: 'flushed' | 'unflushed' = 'flushed'): void {
+    const number = this.appendUnflushed(path, data);
+    if (flush === 'flushed') this.#flushFile(number, path, 'data');
   }
 
   /** What a process leaves that is killed between writing and flushing. Returns the number of the file. */

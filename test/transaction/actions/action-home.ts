@@ -75,7 +75,8 @@ export class ActionHome {
   async start(wanted: readonly Wanted[], allow: { readonly commands?: boolean } = {}): Promise<Outcome> {
     if (isInterrupted(this.files, this.layout)) await recover(this.context);
     const { files, layout } = this;
-    const inventory = new Inventory(files, new SerialBulk(files), DigestCache.load(files, layout.cache));
+    // What is known of files is not what is tried here: no cache is kept.
+    const inventory = new Inventory(files, new SerialBulk(files), DigestCache.load(files, '/nowhere/cache'));
     const look = { rules: { order: 'lexicographic', companion: false } as const, deep: false, excluded: [] };
     const ledger = readLedger(files, layout);
     const choose = async (input: EligibilityInput) => chooseEligible(input);
