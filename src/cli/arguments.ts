@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { nearest } from '../config.js';
 import { PatchError } from '../error.js';
-import { COMMANDS, COMMON_OPTIONS, type CommandSpec, type OptionSpec } from './commands.js';
+import { COMMANDS, COMMON_OPTIONS, type CommandSpec, type OptionSpec, SERVER } from './commands.js';
 
 export type OptionValue = string | boolean | number | readonly string[];
 
@@ -16,7 +16,8 @@ export interface Request {
 }
 
 /** Words that yargs answers: help, the version, completion. */
-const ASKS_YARGS: ReadonlySet<string> = new Set(['--help', '-h', '--version', '--get-yargs-completions']);
+const COMPLETES = '--get-yargs-completions';
+const ASKS_YARGS: ReadonlySet<string> = new Set(['--help', '-h', '--version', COMPLETES]);
 const ASKS_YARGS_FIRST: ReadonlySet<string> = new Set(['completion', 'help']);
 
 /**
@@ -26,12 +27,15 @@ const ASKS_YARGS_FIRST: ReadonlySet<string> = new Set(['completion', 'help']);
 export function parseArguments(args: readonly string[]): Request | undefined {
   const separator = args.indexOf('--');
   const own = separator < 0 ? args : args.slice(0, separator);
-  if (own.some((word) => ASKS_YARGS.has(word)) || ASKS_YARGS_FIRST.has(own[0] ?? '')) return undefined;
+  if (ASKS_YARGS_FIRST.has(own[0] ?? '')) return undefined;
   const at = own.findIndex((word, index) => !word.startsWith('-') && !takesValue(own[index - 1]));
   const name = own[at];
-  if (name === undefined)
-    throw new PatchError('BAD_USAGE', `name a command: ${COMMANDS.map((command) => command.name).join(', ')}`);
   const command = COMMANDS.find((one) => one.name === name);
+  const asksYargs = own.some((word) => ASKS_YARGS.has(word));
+  // Of a command that there is not, there is no help either.
+  if (asksYargs && (name === undefined || command !== undefined || own.includes(COMPLETES))) return undefined;
+  if (name === undefined)
+    throw new PatchError('BAD_USAGE', `name a command: ${COMMANDS.map((one) => one.name).join(', ')}`);
   if (command === undefined)
     throw unknownWord(
       'command',
@@ -75,6 +79,12 @@ function parseCommand(command: CommandSpec, own: readonly string[], server: read
       spec.multiple === true
         ? [...((options[token.name] as readonly string[] | undefined) ?? []), String(value)]
         : value;
+  }
+  if (command.positional === SERVER && words.length > 0) {
+    const line = words.join(' ');
+    throw new PatchError('BAD_USAGE', `the server stands behind --; what is ${JSON.stringify(line)}?`, {
+      hint: `If it is the server: prepatch ${command.name} … -- ${line}. A home is named with --home.`,
+    });
   }
   words.push(...server);
   const most = command.positional === undefined ? 0 : command.positional.includes('..') ? Number.POSITIVE_INFINITY : 1;

@@ -20,6 +20,9 @@ export interface CommandSpec {
   readonly isStream?: boolean;
 }
 
+/** The words of a server and its arguments, which stand behind `--`. */
+export const SERVER = '[server..]';
+
 /** Options that every command takes. */
 export const COMMON_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   home: {
@@ -43,7 +46,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'boot',
     isLogged: true,
-    positional: '[server..]',
+    positional: SERVER,
     describe: 'recover, apply or revert, verify, then start the server',
     example: 'prepatch boot --home /opt/server -- /opt/server/bin/server.sh',
     options: { policy: POLICY, wait: WAIT },

@@ -281,6 +281,8 @@ describe('mistakes', () => {
   const wrong: readonly [name: string, args: readonly string[], message: RegExp][] = [
     ['no command', [], /name a command: boot, apply/],
     ['a command that is none', ['stauts'], /unknown command stauts; the nearest is status/],
+    ['a command that is none, with --help', ['stauts', '--help'], /unknown command stauts; the nearest is status/],
+    ['a server before --', ['boot', '/opt/server'], /the server stands behind --; what is "\/opt\/server"\?/],
     ['an option that is none', ['plan', '--exitcode'], /unknown option --exitcode; the nearest is --exit-code/],
     ['an option of another command', ['plan', '--policy', 'strict'], /unknown option --policy/],
     ['a name of every object', ['plan', '--constructor'], /unknown option --constructor/],
