@@ -470,8 +470,8 @@ export const MUTATIONS = [
   [
     'cache: a change in the granule of the clock in which the file was read',
     'src/home/digest-cache.ts',
-    'this.#sinceMs !== undefined && ctime < this.#sinceMs',
-    'this.#sinceMs !== undefined',
+    'return ctimeMs < this.#since.timeMs - granuleMs;',
+    'return true;',
     CACHE,
   ],
   [

@@ -8,7 +8,7 @@ import { walkTree } from '../home/tree.js';
 import { CONTENT } from '../home/zip-cache.js';
 import type { RunResult } from '../patcher/reports.js';
 import type { ProblemCode } from '../problem.js';
-import type { Files } from '../system/files.js';
+import { COARSEST_MS, type Files } from '../system/files.js';
 
 /** The guard's two descriptions, and the names of their files in `.prepatch/guard`. */
 const PARTS = ['plugins', 'packs'] as const;
@@ -17,8 +17,6 @@ const LIMIT_BYTES = 256 * 1024 * 1024;
 const CLOCK_WAIT_MS = 20;
 /** Two ways to make milliseconds of the same time differ by less. */
 const ROUNDING_MS = 0.001;
-/** No file system in use has coarser change times (FAT: 2 s). For files of another device, whose clock is not asked. */
-const COARSEST_MS = 3000;
 
 /** What a start need not repeat. Everything else, and what depends on the time of day, is said or tried at every start. */
 const QUIET: ReadonlySet<ProblemCode> = new Set(['README_IN_PACK', 'CACHE_DAMAGED', 'SUPERSEDED']);

@@ -4,7 +4,7 @@
 import { dirname } from 'node:path';
 import { errnoOf, toError } from '../error.js';
 import { formatCheckedLine, parseCheckedLines, TEXT_LIMIT_BYTES } from '../system/checked-json.js';
-import type { Digests, Files, FileStat } from '../system/files.js';
+import { COARSEST_MS, type Digests, type Files, type FileStat } from '../system/files.js';
 import type { Md5, Sha256 } from './entry.js';
 import type { JarReading } from './jar.js';
 
@@ -54,7 +54,8 @@ export class DigestCache {
   /** Lengths of the lines in the file, in bytes. */
   #lines: readonly number[];
   #mustRenew: boolean;
-  #sinceMs: number | undefined;
+  /** When the reading began, by the clock of the file system that the cache is on. */
+  #since: { readonly timeMs: number; readonly device: number | undefined } | undefined;
 
   private constructor(files: Files, path: string, { lines, damaged }: Loaded) {
     const [first, ...others] = lines.map(({ value }) => value);
@@ -103,17 +104,19 @@ export class DigestCache {
    */
   beginReading(newestMs: number): void {
     try {
-      this.#sinceMs = this.#hasFolder() ? this.#timeAfter(newestMs) : undefined;
+      this.#since = undefined;
+      if (!this.#hasFolder()) return;
+      const device = this.#files.stat(dirname(this.#path))?.device;
+      this.#since = { timeMs: this.#timeAfter(newestMs), device };
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
-      this.#sinceMs = undefined;
     }
   }
 
   record(path: string, stat: FileStat, facts: FileFacts, by: LearnedBy): void {
     const { sizeBytes: size, mtimeMs: mtime, ctimeMs: ctime, inode } = stat;
     const known = { ...facts, size, mtime, ctime, inode };
-    const isPast = this.#sinceMs !== undefined && ctime < this.#sinceMs;
+    const isPast = this.#isPast(stat);
     this.#learned.set(path, known);
     for (const map of [this.#lasting, this.#unsaved]) {
       if (by === 'made' || isPast) map.set(path, known);
@@ -186,6 +189,13 @@ export class DigestCache {
     const { stampMs, files } = this.#first;
     const file = Object.hasOwn(files, path) ? files[path] : undefined;
     return isCachedFile(file) ? { stampMs, file } : undefined;
+  }
+
+  /** Whether a file has another change time, whatever is done to it since the reading began. */
+  #isPast({ ctimeMs, device }: FileStat): boolean {
+    if (this.#since === undefined) return false;
+    const granuleMs = device === this.#since.device ? 0 : COARSEST_MS;
+    return ctimeMs < this.#since.timeMs - granuleMs;
   }
 
   /** Makes the folder of the cache, but not the one that it is in: a home that was never worked on has neither. */

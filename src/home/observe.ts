@@ -63,7 +63,7 @@ export async function observe(
   const problems: Problem[] = [];
   if (inventory.cache.damaged) {
     problems.push(
-      notice('CACHE_DAMAGED', 'info', 'the cache of digests could not be used; every file is read again', {
+      notice('CACHE_DAMAGED', 'info', 'the cache of digests is damaged; what it does not tell is read again', {
         path: display(layout, layout.cache),
         hint: 'Nothing has to be done.',
       }),

@@ -2,6 +2,9 @@
 // faulty twin. Calls are synchronous, so that their order is the order of the text; bulk work goes through `bulk.ts`.
 import type { Md5, Sha256 } from '../home/entry.js';
 
+/** No file system in use has coarser change times (FAT: 2 s). For files of another device than the one whose clock is asked. */
+export const COARSEST_MS = 3000;
+
 export type FileKind = 'file' | 'directory' | 'link' | 'other';
 
 export interface FileStat {

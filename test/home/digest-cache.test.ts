@@ -69,7 +69,8 @@ test('a file that was changed when the cache was written, or later, is not belie
 test('a file that was read in the very moment of its change is known to that run, and to no other: it may have been changed again since', () => {
   const cache = DigestCache.load(files, folder);
   cache.beginReading(0);
-  const now = { ...OLD, ctimeMs: files.fileSystemTime(folder) };
+  const { device } = files.stat(folder)!;
+  const now = { ...OLD, device, ctimeMs: files.fileSystemTime(folder) };
   cache.record(PATH, now, { md5: MD5 }, 'read');
   expect(cache.lookup(PATH, now)).toMatchObject({ md5: MD5 });
   cache.record(`${PATH}2`, OLD, { md5: MD5 }, 'read');
@@ -77,6 +78,19 @@ test('a file that was read in the very moment of its change is known to that run
   const loaded = DigestCache.load(files, folder);
   expect(loaded.lookup(PATH, now)).toBeUndefined();
   expect(loaded.lookup(`${PATH}2`, OLD)).toMatchObject({ md5: MD5 });
+});
+
+test('the clock of another file system is not asked: a file there has to be left alone for longer than any granule', () => {
+  const cache = DigestCache.load(files, folder);
+  const now = files.fileSystemTime(folder);
+  const device = files.stat(folder)!.device + 1;
+  cache.beginReading(0);
+  cache.record(PATH, { ...OLD, device, ctimeMs: now - 2000 }, { md5: MD5 }, 'read');
+  cache.record(`${PATH}2`, { ...OLD, device, ctimeMs: now - 4000 }, { md5: MD5 }, 'read');
+  expect(cache.save()).toBeUndefined();
+  const loaded = DigestCache.load(files, folder);
+  expect(loaded.lookup(PATH, { ...OLD, device, ctimeMs: now - 2000 })).toBeUndefined();
+  expect(loaded.lookup(`${PATH}2`, { ...OLD, device, ctimeMs: now - 4000 })).toMatchObject({ md5: MD5 });
 });
 
 test('a file that is written again as soon as it was read is never taken for what it was', async () => {
