@@ -232,10 +232,18 @@ export class Doctor {
 
   #copy(): Ledger | undefined {
     try {
-      return readLedgerAt(this.#files, this.#layout.ledgerCopy);
+      const copy = readLedgerAt(this.#files, this.#layout.ledgerCopy);
+      return copy === undefined || this.#isOlder(copy) ? undefined : copy;
     } catch {
       return undefined;
     }
+  }
+
+  /** A copy that was not renewed after a commit: what that has applied would be taken for what was there before. */
+  #isOlder({ transaction }: Ledger): boolean {
+    const { records } = readHistory(this.#files, this.#layout);
+    const committed = records.filter((record) => record.outcome === 'committed').map((record) => record.transaction);
+    return committed.includes(transaction) && committed.at(-1) !== transaction;
   }
 
   /** A damaged record is kept aside; its second copy takes its place. */

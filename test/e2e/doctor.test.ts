@@ -1,6 +1,6 @@
 // The record and its copy are lost: what doctor --fix rebuilds is right, paths of manifests among it, so that a revert gives the
 // original home; where the record alone knew something, nothing is rebuilt, and that is said.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { runPrepatch } from '../support/command.js';
 import { codesOf, ManifestHome, md5, type Texts } from '../support/manifest-home.js';
@@ -79,6 +79,31 @@ describe('the record is lost', () => {
     // Whether the folder was there before nobody knows any more.
     expect(left.filter((line) => !/repository\/new\b/.test(line))).toEqual([]);
     expect(existsSync(home.path('repository/new/deep/x.txt'))).toBe(false);
+  });
+
+  test('its copy is not taken where it was not renewed after the last commit: it would make what that has applied an original', async () => {
+    const home = makeHome();
+    const original = home.snapshot();
+    const copy = home.home.path('.prepatch', 'ledger.copy.json');
+    home.patch('patch0001', { files: [OPERATIONS.files[0]] }, CONTENT);
+    expect((await home.apply()).exitCode).toBe(0);
+    const old = readFileSync(copy);
+    home.patch(
+      'patch0002',
+      { files: [{ kind: 'update', path: '/repository/conf/deep/a.txt', source: 'b.txt', before: { md5: md5('a') } }] },
+      { 'b.txt': 'b' },
+    );
+    expect((await home.apply()).exitCode).toBe(0);
+    rmSync(home.home.path('.prepatch', 'ledger.json'));
+    writeFileSync(copy, old);
+    const found = await doctor(home);
+    expect(found.says).not.toContain('second copy');
+    expect(found.says).toContain('the record is rebuilt');
+    const fixed = await doctor(home, '--fix');
+    expect(fixed).toMatchObject({ exitCode: 0, says: expect.stringContaining('2 packs are in place') as unknown });
+    for (const name of ['patch0001', 'patch0002']) home.unpatch(name);
+    expect(await home.apply()).toMatchObject({ exitCode: 0 });
+    expect(compareTrees(home.snapshot(), original).filter((line) => !/prePatched/.test(line))).toEqual([]);
   });
 
   test('an original that nothing proves is not made up: its revert is refused by name', async () => {
