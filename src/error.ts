@@ -79,6 +79,10 @@ const TABLE = {
     ExitCode.refused,
     'The pack is taken back already. Take it out, or put in one that is in order; another policy starts the server without it.',
   ],
+  PLUGINS_GONE: [
+    ExitCode.refused,
+    'If they are on a file system of their own, mount it; if they are lost, put the server’s plugins back; if others took their place for good, run prepatch rebase.',
+  ],
   DRIFTED: [ExitCode.refused, 'prepatch verify --repair puts back what can be proven.'],
   INPUT_INVALID: [ExitCode.refused, 'Correct {path}.'],
   INPUT_TOO_LARGE: [ExitCode.refused, 'Make {path} smaller; the limit guards the memory of a start.'],

@@ -287,7 +287,7 @@ export class Patcher {
       const before = await this.#looker.look([], true);
       const changed = this.#looker
         .plan(before.observation)
-        .problems.filter((problem) => problem.code === 'BASE_CHANGED' || problem.code === 'ORPHAN');
+        .problems.filter(({ code }) => code === 'BASE_CHANGED' || code === 'ORPHAN' || code === 'PLUGINS_GONE');
       if (before.observation.ledger === undefined || changed.length === 0) return { transaction: null, problems: [] };
       const look = await this.#looker.lookAtLedger(true);
       const plan = makePlan(look.observation, {

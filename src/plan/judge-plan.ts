@@ -55,6 +55,7 @@ export function verificationProblems(plan: Plan): Problem[] {
     'DRIFT',
     'DRIFTED',
     'BASE_CHANGED',
+    'PLUGINS_GONE',
     'ORPHAN',
     'LEDGER_EDITED',
     'STORE_DAMAGED',

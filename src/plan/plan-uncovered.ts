@@ -2,7 +2,7 @@
 
 import type { FileEntry, RootedPath } from '../home/entry.js';
 import { BACKUP_PACK, display, foldersAbove } from '../home/layout.js';
-import { notice, type Problem } from '../problem.js';
+import { errorProblem, notice, type Problem } from '../problem.js';
 import type { Draft } from './draft.js';
 import type { SeenFile } from './ledger.js';
 import type { SeenPlugin } from './observation.js';
@@ -51,6 +51,13 @@ class UncoveredPlanner {
       });
     }
     if (this.#draft.rules.rebase) return;
+    const gone = this.#findAllGone(covered);
+    if (gone !== undefined) {
+      const { problems } = this.#draft;
+      // That each of them is missing goes without saying.
+      problems.splice(0, problems.length, ...problems.filter(({ code }) => code !== 'DRIFT'), gone);
+      return;
+    }
     const notices: Problem[] = [];
     for (const [path, plugin] of this.#draft.seen.plugins) {
       if (covered.has(path) || plugin.kind !== 'file' || this.#draft.prior.restore.has(path)) continue;
@@ -85,6 +92,21 @@ class UncoveredPlanner {
       );
     }
     this.#draft.problems.push(...notices);
+  }
+
+  /**
+   * Where not one plugin of the record is there the folder is not what was patched: a file system that is not mounted, most likely.
+   * To repair it would give a server a handful of plugins to start on. A home that packs cover whole can be made anew.
+   */
+  #findAllGone(covered: ReadonlySet<RootedPath>): Problem | undefined {
+    const { ledger, seen } = this.#draft.prior;
+    const { plugins, layout } = this.#draft.seen;
+    const uncovered = Object.keys(seen) as RootedPath[];
+    if (ledger === undefined || uncovered.length === 0) return undefined;
+    if (uncovered.some((path) => plugins.has(path)) || [...covered].some((path) => plugins.has(path))) return undefined;
+    const path = display(layout, layout.plugins);
+    const count = new Set([...uncovered, ...covered].filter((one) => one.startsWith('plugins:'))).size;
+    return errorProblem('PLUGINS_GONE', `not one of the ${count} paths on record is in ${path}`, { path });
   }
 
   /** At first contact: where Carbon has kept the originals, a plugin that is not among them came later, and nothing says how. */
