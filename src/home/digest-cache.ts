@@ -64,8 +64,8 @@ export class DigestCache {
     this.#first = first ?? { format: FORMAT, stampMs: 0, files: {} };
     this.#later = new Map(
       others.flatMap(({ stampMs, files: known }) =>
-        Object.entries(known).flatMap(([path, file]) =>
-          isCachedFile(file) ? [[path, { stampMs, file }] as const] : [],
+        Object.entries(known).flatMap(([name, file]) =>
+          isCachedFile(file) ? [[name, { stampMs, file }] as const] : [],
         ),
       ),
     );
@@ -113,13 +113,20 @@ export class DigestCache {
     }
   }
 
+  /** What was known of the very same file, and was not asked for this time, stays. */
   record(path: string, stat: FileStat, facts: FileFacts, by: LearnedBy): void {
+    const written = this.#trusted(path);
+    const isKnown = written !== undefined && isSame(written, stat) && written.md5 === facts.md5;
+    if (isKnown && tellsAll(written, facts)) {
+      this.#learned.set(path, written);
+      return;
+    }
     const { sizeBytes: size, mtimeMs: mtime, ctimeMs: ctime, inode } = stat;
-    const known = { ...facts, size, mtime, ctime, inode };
-    const isPast = this.#isPast(stat);
+    const known = { ...(isKnown ? written : {}), ...facts, size, mtime, ctime, inode };
+    const isLasting = by === 'made' || this.#isPast(stat);
     this.#learned.set(path, known);
     for (const map of [this.#lasting, this.#unsaved]) {
-      if (by === 'made' || isPast) map.set(path, known);
+      if (isLasting) map.set(path, known);
       else map.delete(path);
     }
   }
@@ -157,6 +164,7 @@ export class DigestCache {
   #writeWhole(): void {
     const files = new Map<string, CachedFile>();
     for (const path of new Set([...Object.keys(this.#first.files), ...this.#later.keys()])) {
+      if (this.#lasting.has(path)) continue;
       const known = this.#trusted(path);
       const stat = known === undefined ? undefined : this.#files.stat(path);
       if (known !== undefined && stat !== undefined && isSame(known, stat)) files.set(path, known);
@@ -237,6 +245,11 @@ function isCacheLine(value: unknown): value is CacheLine {
 /** A line is as it was written, but may have been written by somebody else. */
 function isCachedFile(value: unknown): value is CachedFile {
   return typeof value === 'object' && value !== null;
+}
+
+/** Whether one reading of a content has told all that another has. */
+function tellsAll(known: FileFacts, facts: FileFacts): boolean {
+  return (facts.sha256 ?? known.sha256) === known.sha256 && (facts.jar === undefined || known.jar !== undefined);
 }
 
 function isSame(known: CachedFile, stat: FileStat): boolean {

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DigestCache } from '../../src/home/digest-cache.js';
-import type { Md5 } from '../../src/home/entry.js';
+import type { Md5, Sha256 } from '../../src/home/entry.js';
 import { Inventory } from '../../src/home/inventory.js';
 import type { JarReading } from '../../src/home/jar.js';
 import { SerialBulk } from '../../src/system/bulk.js';
@@ -120,6 +120,7 @@ test('what was read before the clock was asked is known to that run alone', () =
 
 describe('what a later run learns', () => {
   const OTHER = 'f'.repeat(32) as Md5;
+  const SHA256 = 'e'.repeat(64) as Sha256;
   const linesOf = () => readFileSync(join(folder, 'inventory.json'), 'utf8').split('\n').slice(0, -1);
   const learn = (path: string, stat: FileStat, md5: Md5) => {
     const cache = DigestCache.load(files, folder);
@@ -139,6 +140,25 @@ describe('what a later run learns', () => {
     expect(loaded.lookup(PATH, { ...OLD, inode: 9 })).toMatchObject({ md5: OTHER });
     expect(loaded.lookup(PATH, OLD)).toBeUndefined();
     expect(loaded.lookup(`${PATH}2`, OLD)).toMatchObject({ md5: MD5 });
+  });
+
+  test('is nothing where it has read what is known: no line is added, and what was not asked for is known still', () => {
+    const first = DigestCache.load(files, folder);
+    first.record(PATH, OLD, { md5: MD5, jar: JAR }, 'made');
+    expect(first.save()).toBeUndefined();
+    const before = readFileSync(join(folder, 'inventory.json'), 'utf8');
+    const again = DigestCache.load(files, folder);
+    again.record(PATH, OLD, { md5: MD5 }, 'made');
+    expect(again.lookup(PATH, OLD)).toMatchObject({ md5: MD5, jar: JAR });
+    expect(again.save()).toBeUndefined();
+    expect(readFileSync(join(folder, 'inventory.json'), 'utf8')).toBe(before);
+    again.record(PATH, OLD, { md5: MD5, sha256: SHA256 }, 'made');
+    expect(again.save()).toBeUndefined();
+    const loaded = DigestCache.load(files, folder);
+    expect(loaded.lookup(PATH, OLD)).toMatchObject({ md5: MD5, sha256: SHA256, jar: JAR });
+    loaded.record(PATH, OLD, { md5: OTHER }, 'made');
+    expect(loaded.lookup(PATH, OLD)).not.toHaveProperty('jar');
+    expect(loaded.lookup(PATH, OLD)).toMatchObject({ md5: OTHER });
   });
 
   test('is written with all the rest after some lines, but for what is not there any more', () => {
