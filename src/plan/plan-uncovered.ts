@@ -96,16 +96,19 @@ class UncoveredPlanner {
 
   /**
    * Where not one plugin of the record is there the folder is not what was patched: a file system that is not mounted, most likely.
-   * To repair it would give a server a handful of plugins to start on. A home that packs cover whole can be made anew.
+   * To repair it would give a server a handful of plugins to start on. A home that packs cover whole can be made anew, and where they cover
+   * none there is nothing to repair.
    */
   #findAllGone(covered: ReadonlySet<RootedPath>): Problem | undefined {
     const { ledger, seen } = this.#draft.prior;
     const { plugins, layout } = this.#draft.seen;
     const uncovered = Object.keys(seen) as RootedPath[];
     if (ledger === undefined || uncovered.length === 0) return undefined;
-    if (uncovered.some((path) => plugins.has(path)) || [...covered].some((path) => plugins.has(path))) return undefined;
+    if (uncovered.some((path) => plugins.has(path))) return undefined;
+    const patched = [...covered].filter((path) => path.startsWith('plugins:'));
+    if (patched.length === 0 || patched.some((path) => plugins.has(path))) return undefined;
     const path = display(layout, layout.plugins);
-    const count = new Set([...uncovered, ...covered].filter((one) => one.startsWith('plugins:'))).size;
+    const count = new Set([...uncovered, ...patched]).size;
     return errorProblem('PLUGINS_GONE', `not one of the ${count} paths on record is in ${path}`, { path });
   }
 

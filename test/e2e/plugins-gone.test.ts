@@ -94,6 +94,18 @@ test('one plugin is there: what the packs cover of the others is put back', asyn
   expect(home.tagsOf(home.md5('plugins/org.example.core_1.0.0.jar'))).toEqual(new Set(['p2']));
 });
 
+test('no pack covers anything any more: that plugins are gone is said, and nothing is refused', async () => {
+  expect((await applyTo(home)).exitCode).toBe(0);
+  for (const folder of ['patches', 'servicepacks'])
+    for (const name of readdirSync(home.path(folder)).filter((one) => !one.startsWith('.')))
+      rmSync(home.path(folder, name), { recursive: true });
+  expect((await applyTo(home)).exitCode).toBe(0);
+  clearPlugins();
+  const ended = await boot();
+  expect([ended.exitCode, ended.stdout.includes('started')]).toEqual([0, true]);
+  expect((await run('status')).stdout).toContain('is missing, and no pack covers it');
+});
+
 test('a home that packs cover whole is made anew', async () => {
   home.dispose();
   home = new TestHome('4.2', { plugins: [bundle('core', 'base')], patches: { patch0001: [bundle('core', 'p1')] } });
