@@ -241,7 +241,13 @@ export const MUTATIONS = [
   ],
   ['mark that deployment has begun', `${T}transaction.ts`, '      this.#markBegun();\n', '', [...MEDDLING, ...CRASH]],
   // Digests.
-  ['digest: journal records', `${T}journal.ts`, 'line.slice(0, 64) !== digestText(json)', 'false', JOURNAL],
+  [
+    'digest: journal records',
+    'src/system/checked-json.ts',
+    "  if (bytes.toString('latin1', 0, DIGITS) !== createHash('sha256').update(json).digest('hex')) return undefined;\n",
+    '',
+    JOURNAL,
+  ],
   [
     'digest: ledger and cache',
     'src/system/checked-json.ts',

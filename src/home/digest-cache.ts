@@ -51,11 +51,10 @@ export class DigestCache {
   readonly #learned = new Map<string, CachedFile>();
   readonly #lasting = new Map<string, CachedFile>();
   readonly #unsaved = new Map<string, CachedFile>();
-  /** Lengths of the lines in the file, in bytes. */
+  /** Lengths of the lines in the file, in bytes; none where it has to be written whole. */
   #lines: readonly number[];
-  #mustRenew: boolean;
   /** When the reading began, by the clock of the file system that the cache is on. */
-  #since: { readonly timeMs: number; readonly device: number | undefined } | undefined;
+  #since: { readonly timeMs: number; readonly device: number } | undefined;
 
   private constructor(files: Files, path: string, { lines, damaged }: Loaded) {
     const [first, ...others] = lines.map(({ value }) => value);
@@ -69,9 +68,8 @@ export class DigestCache {
         ),
       ),
     );
-    this.#lines = lines.map(({ sizeBytes }) => sizeBytes);
+    this.#lines = damaged ? [] : lines.map(({ sizeBytes }) => sizeBytes);
     this.damaged = damaged;
-    this.#mustRenew = damaged;
   }
 
   /** Reads `<folder>/inventory.json`; a missing or damaged one is an empty cache. */
@@ -105,9 +103,8 @@ export class DigestCache {
   beginReading(newestMs: number): void {
     try {
       this.#since = undefined;
-      if (!this.#hasFolder()) return;
-      const device = this.#files.stat(dirname(this.#path))?.device;
-      this.#since = { timeMs: this.#timeAfter(newestMs), device };
+      const folder = this.#ensureFolder();
+      if (folder !== undefined) this.#since = { timeMs: this.#timeAfter(newestMs), device: folder.device };
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
     }
@@ -117,13 +114,10 @@ export class DigestCache {
   record(path: string, stat: FileStat, facts: FileFacts, by: LearnedBy): void {
     const written = this.#trusted(path);
     const isKnown = written !== undefined && isSame(written, stat) && written.md5 === facts.md5;
-    if (isKnown && tellsAll(written, facts)) {
-      this.#learned.set(path, written);
-      return;
-    }
+    const isWritten = isKnown && tellsAll(written, facts);
     const { sizeBytes: size, mtimeMs: mtime, ctimeMs: ctime, inode } = stat;
-    const known = { ...(isKnown ? written : {}), ...facts, size, mtime, ctime, inode };
-    const isLasting = by === 'made' || this.#isPast(stat);
+    const known = isWritten ? written : { ...(isKnown ? written : {}), ...facts, size, mtime, ctime, inode };
+    const isLasting = !isWritten && (by === 'made' || this.#isPast(stat));
     this.#learned.set(path, known);
     for (const map of [this.#lasting, this.#unsaved]) {
       if (isLasting) map.set(path, known);
@@ -136,12 +130,12 @@ export class DigestCache {
    * change time of a file made now; entries at or after it will not be trusted.
    */
   save(): Error | undefined {
-    if (this.#unsaved.size === 0 && !this.#mustRenew) return undefined;
+    const isWhole = !this.damaged || this.#lines.length > 0;
+    if (this.#unsaved.size === 0 && isWhole) return undefined;
     try {
-      if (!this.#hasFolder()) return undefined;
+      if (this.#ensureFolder() === undefined) return undefined;
       if (!this.#append()) this.#writeWhole();
       this.#unsaved.clear();
-      this.#mustRenew = false;
       return undefined;
     } catch (error) {
       return toError(error);
@@ -151,7 +145,7 @@ export class DigestCache {
   /** False where it is time to write the whole file. */
   #append(): boolean {
     const [first, ...later] = this.#lines;
-    if (this.#mustRenew || first === undefined || this.#lines.length >= LINES) return false;
+    if (first === undefined || this.#lines.length >= LINES) return false;
     const line = this.#format(this.#unsaved);
     const laterBytes = later.reduce((sum, length) => sum + length, line.length);
     if (laterBytes > Math.max(first / 2, LATER_BYTES)) return false;
@@ -207,12 +201,12 @@ export class DigestCache {
   }
 
   /** Makes the folder of the cache, but not the one that it is in: a home that was never worked on has neither. */
-  #hasFolder(): boolean {
+  #ensureFolder(): FileStat | undefined {
     const folder = dirname(this.#path);
-    if (this.#files.stat(folder) !== undefined) return true;
-    if (this.#files.stat(dirname(folder)) === undefined) return false;
+    const stat = this.#files.stat(folder);
+    if (stat !== undefined || this.#files.stat(dirname(folder)) === undefined) return stat;
     this.#files.makeDirectory(folder);
-    return true;
+    return this.#files.stat(folder);
   }
 
   /** A time in the file system's own clock that is later than the given one, if it gets there within 20 ms. */

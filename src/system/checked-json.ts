@@ -12,8 +12,7 @@ const LINE_END = 0x0a;
 const SPACE = 0x20;
 
 export function formatChecked(value: unknown): string {
-  const json = JSON.stringify(value);
-  return `${digestText(json)}\n${json}\n`;
+  return format(value, '\n');
 }
 
 /** The value, or undefined where the checksum does not fit or the bytes are no JSON. */
@@ -22,8 +21,12 @@ export function parseChecked(bytes: Buffer): unknown {
 }
 
 export function formatCheckedLine(value: unknown): string {
-  const json = JSON.stringify(value);
-  return `${digestText(json)} ${json}\n`;
+  return format(value, ' ');
+}
+
+/** The value of a line, which is given without its end. */
+export function parseCheckedLine(line: string): unknown {
+  return parseBehind(Buffer.from(`${line}\n`, 'utf8'), SPACE);
 }
 
 /** The values of the lines that are as they were written, with their lengths; `damaged` where one is not. */
@@ -42,6 +45,11 @@ export function parseCheckedLines(bytes: Buffer): {
     start += line.length;
   }
   return { values, damaged };
+}
+
+function format(value: unknown, separator: '\n' | ' '): string {
+  const json = JSON.stringify(value);
+  return `${digestText(json)}${separator}${json}\n`;
 }
 
 function parseBehind(bytes: Buffer, separator: number): unknown {

@@ -6,8 +6,7 @@ import type { FileEntry } from '../home/entry.js';
 import { parseRooted } from '../home/layout.js';
 import type { Operation } from '../plan/operation.js';
 import type { StepsMs } from '../state/history.js';
-import { formatCheckedLine, TEXT_LIMIT_BYTES } from '../system/checked-json.js';
-import { digestText } from '../system/digest-text.js';
+import { formatCheckedLine, parseCheckedLine, TEXT_LIMIT_BYTES } from '../system/checked-json.js';
 import type { Files } from '../system/files.js';
 import type { ProcessIdentity } from '../system/process-identity.js';
 
@@ -168,14 +167,8 @@ const UNDOING: ReadonlySet<JournalRecord['kind'] | undefined> = new Set([
 ]);
 
 function parseRecord(line: string): JournalRecord | undefined {
-  const json = line.slice(65);
-  if (line[64] !== ' ' || line.slice(0, 64) !== digestText(json)) return undefined;
-  try {
-    const record = JSON.parse(json) as JournalRecord | null;
-    return typeof record?.kind === 'string' ? record : undefined;
-  } catch {
-    return undefined;
-  }
+  const record = parseCheckedLine(line) as JournalRecord | null | undefined;
+  return typeof record?.kind === 'string' ? record : undefined;
 }
 
 function assemble(records: readonly JournalRecord[], path: string): Journal | undefined {

@@ -154,6 +154,10 @@ describe('what a later run learns', () => {
     expect(readFileSync(join(folder, 'inventory.json'), 'utf8')).toBe(before);
     again.record(PATH, OLD, { md5: MD5, sha256: SHA256 }, 'made');
     expect(again.save()).toBeUndefined();
+    const odd = DigestCache.load(files, folder);
+    odd.record(PATH, OLD, { md5: OTHER }, 'made');
+    odd.record(PATH, OLD, { md5: MD5 }, 'made');
+    expect(odd.save()).toBeUndefined();
     const loaded = DigestCache.load(files, folder);
     expect(loaded.lookup(PATH, OLD)).toMatchObject({ md5: MD5, sha256: SHA256, jar: JAR });
     loaded.record(PATH, OLD, { md5: OTHER }, 'made');
